@@ -1,0 +1,101 @@
+/** The manifest of a compiled directory: everything a program needs to drive its graphs. */
+
+/** Names of tensor element types, as ONNX Runtime's bindings spell them. */
+export type ManifestDType = string
+
+/** A tensor input: static dimensions are numbers, symbolic ones expressions such as `batch`. */
+export interface TensorSpec {
+  name: string
+  dtype: ManifestDType
+  shape: (number | string)[]
+}
+
+/** What the loss compares with. `ignoreIndex` counts for class labels only. */
+export interface LabelSpec extends TensorSpec {
+  ignoreIndex?: number
+}
+
+/** The kinds of loss that the compiler attaches; `output` takes a model output as the loss. */
+export type LossKind = 'causal-lm' | 'token' | 'class' | 'mse' | 'bce' | 'output'
+
+/** The kinds of residual branch. */
+export type SiteKind = 'attention' | 'cross-attention' | 'mlp' | 'moe' | 'other'
+
+/** A residual branch whose backward can be dropped. */
+export interface SiteSpec {
+  name: string
+  /** Position in execution order. */
+  index: number
+  /** Block number within its stack (an encoder and a decoder are two stacks). */
+  layer: number
+  kind: SiteKind
+  /** Name of the bool scalar input of the training graph; false drops the branch's backward. */
+  keep: string
+  /** Expressions over the inputs' symbolic dimensions, evaluated by `evaluateExpr`. */
+  flops: { forward: string; backward: string }
+  /** Trainable parameters whose gradient depends on this site alone or among others. */
+  parameters: string[]
+}
+
+/** A float weight of the source model. */
+export interface ParameterSpec {
+  /** The source framework's name. */
+  name: string
+  /** Input of the training graph; null for a frozen parameter, which is an initializer. */
+  input: string | null
+  dtype: ManifestDType
+  shape: number[]
+  /** Output of the training graph; null for a frozen parameter. */
+  gradient: string | null
+  trainable: boolean
+  source: {
+    /** Initializer of the source model that holds this parameter. */
+    initializer: string
+    /** True where the initializer is the transposed of what the source framework calls by this name. */
+    transposed: boolean
+    /** Expression over this parameter that the exporter folded, e.g. `1 + w`; null where none. */
+    derived: string | null
+    /** Other initializers (or framework names) tied to the same weight. */
+    aliases: string[]
+  }
+  /** Sites whose branch reads this parameter. */
+  sites: string[]
+  /**
+   * When the gradient is present: an OR of ANDs of site names, `[[]]` always, `[]` never.
+   * Where it is false, the gradient output is an empty tensor and the optimizer leaves the parameter alone.
+   */
+  presentWhen: string[][]
+}
+
+/** How to drive `optimizer_model.onnx`. */
+export interface OptimizerSpec {
+  kind: 'adamw' | 'sgd'
+  /** Scalar float32 inputs, with the values that the command line uses by default. */
+  hyperparameters: { name: string; default: number }[]
+  /**
+   * State kept for every trainable parameter, all starting at zero: for a parameter `p`, the graph reads `input`
+   * and writes `output`, with `{}` replaced by the parameter's name. `scalar` state has shape [], else the parameter's.
+   */
+  state: { name: string; input: string; output: string; dtype: ManifestDType; scalar: boolean }[]
+  /** The parameter's own value: input and output names, `{}` as above. The gradient input is the parameter's `gradient`. */
+  parameter: { input: string; output: string }
+}
+
+/** `manifest.json`, version 1. */
+export interface Manifest {
+  format: 'dropbp-manifest'
+  version: 1
+  source: { file: string; sha256: string; opset: number; irVersion: number; producer: string }
+  models: { training: string; eval: string; optimizer: string; annotated: string }
+  checkpoint: string
+  inputs: TensorSpec[]
+  /** `labels` is null when a model output is itself the loss. */
+  loss: { kind: LossKind; output: string; labels: LabelSpec | null }
+  sites: SiteSpec[]
+  parameters: ParameterSpec[]
+  optimizer: OptimizerSpec
+  /** FLOPs of the whole training graph, sites included, all kept. */
+  flops: { forward: string; backward: string }
+  /** What the compiler decided on its own: splits, ties, frozen tables, dropped inputs. */
+  notes: string[]
+}
