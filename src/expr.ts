@@ -110,6 +110,27 @@ export class Expr {
     return total
   }
 
+  /** Rebuilds the expression bottom-up in another algebra (emitted nodes, say). */
+  fold<T>(algebra: ExprAlgebra<T>): T {
+    const terms = [...this.terms].map(([key, coefficient]) => {
+      const factors = splitKey(key).map((atom) => foldAtom(atom, algebra))
+      if (coefficient !== 1 || factors.length === 0) factors.push(algebra.constant(coefficient))
+      return factors.reduce((a, b) => algebra.mul(a, b))
+    })
+    return terms.length === 0 ? algebra.constant(0) : terms.reduce((a, b) => algebra.add(a, b))
+  }
+
+  /** Replaces atoms by expressions; atoms without one stay. */
+  substitute(replace: (atom: string) => Expr | undefined): Expr {
+    return this.fold<Expr>({
+      constant: Expr.of,
+      atom: (name) => replace(name) ?? Expr.symbol(name),
+      add: (a, b) => a.add(b),
+      mul: (a, b) => a.mul(b),
+      call: (fn, a, b) => (fn === 'floor' ? a.div(b) : fn === 'max' ? a.max(b) : a.min(b)),
+    })
+  }
+
   toString(): string {
     return (this.text ??= print(this.terms))
   }
@@ -205,18 +226,39 @@ function printTerm(key: string, coefficient: number): string {
   return coefficient === 1 ? body : coefficient === -1 ? `-${body}` : `${coefficient}*${body}`
 }
 
+/** Opaque functions of two arguments; `floor` is the floor of their quotient. */
+export type ExprCall = 'floor' | 'max' | 'min'
+
+/** An interpretation of expressions. */
+export interface ExprAlgebra<T> {
+  constant(n: number): T
+  atom(name: string): T
+  add(a: T, b: T): T
+  mul(a: T, b: T): T
+  call(fn: ExprCall, a: T, b: T): T
+}
+
+function foldAtom<T>(atom: string, algebra: ExprAlgebra<T>): T {
+  const call = /^(floor|max|min)\((.*)\)$/.exec(atom)
+  if (!call) return algebra.atom(atom)
+  const fn = call[1] as ExprCall
+  const [a, b] = splitTop(call[2]!, fn === 'floor' ? '/' : ',').map((t) => parseExpr(t).fold(algebra))
+  return algebra.call(fn, a!, b!)
+}
+
 function evaluateAtom(atom: string, dims: Readonly<Record<string, number>>): number {
   if (Object.hasOwn(dims, atom)) return dims[atom]!
-  const call = /^(floor|max|min)\((.*)\)$/.exec(atom)
-  if (!call) {
-    throw new DropBPError('unbound-dimension', `dimension "${atom}" has no value; known: ${Object.keys(dims).join(', ') || 'none'}`, 'usage')
-  }
-  if (call[1] === 'floor') {
-    const [a, b] = splitTop(call[2]!, '/')
-    return Math.floor(evaluateExpr(a!, dims) / evaluateExpr(b!, dims))
-  }
-  const values = splitTop(call[2]!, ',').map((t) => evaluateExpr(t, dims))
-  return call[1] === 'max' ? Math.max(...values) : Math.min(...values)
+  return foldAtom<number>(atom, {
+    constant: (n) => n,
+    atom: (name) => {
+      if (Object.hasOwn(dims, name)) return dims[name]!
+      const known = Object.keys(dims).join(', ') || 'none'
+      throw new DropBPError('unbound-dimension', `dimension "${name}" has no value; known: ${known}`, 'usage')
+    },
+    add: (a, b) => a + b,
+    mul: (a, b) => a * b,
+    call: (fn, a, b) => (fn === 'floor' ? Math.floor(a / b) : fn === 'max' ? Math.max(a, b) : Math.min(a, b)),
+  })
 }
 
 /** Splits at the last (for `/`) or every (for `,`) separator outside parentheses. */

@@ -1,0 +1,106 @@
+/** The contract of a pass and the state that passes share. */
+import type { Expr } from '../src/expr.js'
+import type { Graph, Model, Node, Value } from '../src/ir.js'
+import type { LabelSpec, LossKind, SiteKind } from '../src/manifest.js'
+import type { OpTable } from '../src/op.js'
+
+/** What the user asks of a compilation. */
+export interface CompileOptions {
+  loss: { kind: LossKind | 'auto'; /** Model output that is the loss (`output`) or that it is computed from. */ output?: string }
+  /** Globs over parameter names; empty `train` means all float parameters. */
+  train: readonly string[]
+  freeze: readonly string[]
+  /** Globs over site names; empty means all. */
+  sites: readonly string[]
+  optimizer: 'adamw' | 'sgd'
+  /** Site kinds whose branch is computed again in the backward instead of being kept. */
+  recompute: readonly SiteKind[]
+  /** Emit the flat, ungated graph (dropped gradients are zero instead of absent, and cost as much). */
+  flat: boolean
+}
+
+/** A float weight of the source model, and how it got its name. */
+export interface Parameter {
+  name: string
+  value: Value
+  trainable: boolean
+  /** Why it is frozen, where it is. */
+  frozenBecause?: string
+  initializer: string
+  transposed: boolean
+  derived: string | null
+  aliases: string[]
+}
+
+/** A residual branch. */
+export interface Site {
+  name: string
+  index: number
+  layer: number
+  kind: SiteKind
+  /** The residual sum and the operand of it that is the branch's output. */
+  sum: Node
+  branch: Value
+  /** Forward nodes that belong to the branch alone. */
+  region: ReadonlySet<Node>
+  /** Set by insert-dropbp: the DropBP node on the branch, and the bool input that keeps its backward. */
+  node?: Node
+  keep?: Value
+  flops?: { forward: Expr; backward?: Expr }
+}
+
+/** A residual candidate that is not a site, and why. */
+export interface Declined {
+  node: Node
+  reason: string
+}
+
+/** The loss as attached. */
+export interface LossInfo {
+  kind: LossKind
+  output: Value
+  labels: LabelSpec | null
+  /** The label input; null when an output is the loss. */
+  labelInput: Value | null
+  /** Number of classes of the logits, where there are any. */
+  classes?: number
+}
+
+/** Result of differentiation: gradients by parameter. */
+export interface Differentiated {
+  gradients: Map<Parameter, Value>
+  /** Nodes that existed before the backward was emitted. */
+  forward: ReadonlySet<Node>
+}
+
+/** The state that passes read and write. */
+export interface CompileContext {
+  model: Model
+  readonly table: OpTable
+  readonly options: CompileOptions
+  parameters: Parameter[]
+  sites: Site[]
+  declined: Declined[]
+  loss?: LossInfo
+  differentiated?: Differentiated
+  /** Decisions the compiler took on its own, for the report and the manifest. */
+  notes: string[]
+}
+
+/** One step of the pipeline. */
+export interface Pass {
+  /** Kebab-case, as `--print-after` takes it. */
+  readonly name: string
+  /** One sentence. */
+  readonly purpose: string
+  /** What must hold before. */
+  readonly needs: string
+  /** What holds afterwards. */
+  readonly leaves: string
+  run(ctx: CompileContext): void
+}
+
+/** The main graph of a context's model. */
+export function mainGraph(ctx: CompileContext): Graph {
+  return ctx.model.graph
+}

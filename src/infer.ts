@@ -1,0 +1,61 @@
+/** Runs type rules over nodes: types, symbolic dimensions, and known elements of small integer tensors. */
+import { Expr } from './expr.js'
+import type { Graph, Model, Node, Value } from './ir.js'
+import type { InferContext, OpTable } from './op.js'
+import { topologicalOrder } from './order.js'
+import { isFloat, type TensorType } from './types.js'
+
+/** Integer tensors up to this many elements are followed symbolically. */
+export const KNOWN_LIMIT = 1024
+
+/** Sets the types (and known elements) of a node's outputs; leaves them alone where the operator has no rule. */
+export function inferNode(node: Node, model: Model, table: OpTable): void {
+  const def = table.find(node)
+  if (!def) return
+  const ctx: InferContext = {
+    model,
+    unknownDim: (output, axis) => unknownDim(model, node.output(output), axis),
+  }
+  def.infer(node, ctx).forEach((inferred, i) => {
+    const value = node.outputs[i]
+    if (!value) return
+    value.type = inferred.type
+    value.known = inferred.known && inferred.known.length <= KNOWN_LIMIT ? inferred.known : undefined
+  })
+}
+
+/** Infers all nodes of a graph in order; types of inputs and initializers are given. */
+export function inferGraph(graph: Graph, model: Model, table: OpTable): void {
+  for (const value of graph.initializers) prepareInitializer(value)
+  for (const node of topologicalOrder(graph)) {
+    for (const [, inner] of node.subgraphs) inferGraph(inner, model, table)
+    inferNode(node, model, table)
+  }
+}
+
+/** Gives an initializer its type and, where it is a small integer tensor, its known elements. */
+export function prepareInitializer(value: Value): void {
+  const data = value.data!
+  value.type = { dtype: data.dtype, shape: data.shape.map(Expr.of) }
+  const readable = !isFloat(data.dtype) && data.dtype !== 'string' && data.dtype !== 'other'
+  if (readable && data.size <= KNOWN_LIMIT && !value.known) value.known = [...data.numbers()].map(Expr.of)
+}
+
+/** Gives every named dimension of the graph's inputs the place where it can be read at run time. */
+export function bindInputDims(model: Model): void {
+  for (const value of model.graph.inputs) {
+    value.type?.shape?.forEach((dim, axis) => {
+      const name = String(dim)
+      if (dim.constant === undefined && !model.dimSources.has(name)) model.dimSources.set(name, { value, axis })
+    })
+  }
+}
+
+function unknownDim(model: Model, value: Value, axis: number): Expr {
+  const old = (value.type as TensorType | undefined)?.shape?.[axis]
+  if (old && model.dimSources.get(String(old))?.value === value) return old
+  let n = model.dimSources.size
+  while (model.dimSources.has(`unknown_${n}`)) n++
+  model.dimSources.set(`unknown_${n}`, { value, axis })
+  return Expr.symbol(`unknown_${n}`)
+}

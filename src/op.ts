@@ -1,0 +1,91 @@
+/** The contract of an operator: type rule, FLOPs rule, gradient rule and reference evaluation, together. */
+import type { Builder } from './builder.js'
+import { CompileError } from './errors.js'
+import type { Expr } from './expr.js'
+import type { Model, Node, Value } from './ir.js'
+import type { Dim, DType, TensorType } from './types.js'
+
+/** What a type rule says of one output: its type and, for small integer tensors, its elements where known. */
+export interface Inferred {
+  readonly type: TensorType
+  readonly known?: readonly Expr[]
+}
+
+/** What a type rule may ask for. */
+export interface InferContext {
+  readonly model: Model
+  /** A dimension nobody can know before the run: axis `axis` of output `output` of the node. */
+  unknownDim(output: number, axis: number): Dim
+}
+
+/** A dense array for reference evaluation: float64 numbers whatever the element type, row-major; bool as 0 and 1. */
+export interface NdArray {
+  readonly dtype: DType
+  readonly shape: readonly number[]
+  readonly data: Float64Array
+}
+
+/** Emits the gradient of one input when called; nothing is emitted for an input nobody asks about. */
+export type Thunk = () => Value
+
+/** What a gradient rule works with. */
+export interface GradContext {
+  /** Emits backward nodes. */
+  readonly b: Builder
+  /** Cotangent of output `i` (default 0), shaped and typed like it; zeros where no gradient reaches that output. */
+  dy(i?: number): Value
+  /** Whether a gradient reaches output `i` at all. */
+  has(i: number): boolean
+  /** Whether the gradient of input `i` will be asked for. */
+  wants(i: number): boolean
+  /** Output `i` of the forward node, added to it where it is optional and absent. */
+  saved(i: number, type: TensorType): Value
+}
+
+/**
+ * The gradient rule of an operator: one thunk per input, null where the operator is not differentiable in it. A thunk may
+ * return a gradient that is still broadcast to the output's shape: the driver sums it down to the input's.
+ */
+export type GradRule = (node: Node, g: GradContext) => readonly (Thunk | null)[]
+
+/** Everything the compiler knows of an operator. */
+export interface OpDef {
+  /** Types of the outputs from those of the inputs. */
+  readonly infer: (node: Node, ctx: InferContext) => readonly Inferred[]
+  /** Multiply-adds count two; element-wise work counts nothing, as in the paper. Absent: zero. */
+  readonly flops?: (node: Node) => Expr
+  /** The gradient rule; `none` where outputs are not differentiable in any input (integers, comparisons, random draws). */
+  readonly grad: GradRule | 'none'
+  /** Reference semantics in float64, for constant folding and for checking gradients. Inputs that are absent are undefined. */
+  readonly evaluate?: (node: Node, inputs: readonly (NdArray | undefined)[]) => readonly NdArray[]
+}
+
+/** Operator definitions by domain-qualified name. */
+export class OpTable {
+  private readonly entries: ReadonlyMap<string, OpDef>
+
+  constructor(entries: Readonly<Record<string, OpDef>>) {
+    this.entries = new Map(Object.entries(entries))
+  }
+
+  find(node: Node): OpDef | undefined {
+    return this.entries.get(node.qualifiedOp)
+  }
+
+  get names(): string[] {
+    return [...this.entries.keys()]
+  }
+
+  /** A table with further rules, which win over those here. */
+  with(extra: Readonly<Record<string, OpDef>>): OpTable {
+    return new OpTable({ ...Object.fromEntries(this.entries), ...extra })
+  }
+}
+
+/** An operator's misuse found by its type rule. */
+export function invalid(node: Node, expected: string, got: string): CompileError {
+  return new CompileError(
+    'invalid-node',
+    `${node.qualifiedOp} (node "${node.name}"): expected ${expected}, got ${got}; the model is malformed, export it again or run onnx.checker on it`,
+  )
+}
