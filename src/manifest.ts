@@ -8,6 +8,8 @@ export interface TensorSpec {
   name: string
   dtype: ManifestDType
   shape: (number | string)[]
+  /** Integer values must lie below this, where the graph tells it: the rows of the table that they index. */
+  limit?: number
 }
 
 /** What the loss compares with. `ignoreIndex` counts for class labels only. */
@@ -79,6 +81,11 @@ export interface OptimizerSpec {
   state: { name: string; input: string; output: string; dtype: ManifestDType; scalar: boolean }[]
   /** The parameter's own value: input and output names, `{}` as above. The gradient input is the parameter's `gradient`. */
   parameter: { input: string; output: string }
+  /**
+   * True where an output may be written over its own input, because every reader of the input precedes the writer.
+   * Without it a runtime keeps a second buffer for everything that the step changes.
+   */
+  inPlace?: boolean
 }
 
 /** `manifest.json`, version 1. */
@@ -90,7 +97,13 @@ export interface Manifest {
   checkpoint: string
   inputs: TensorSpec[]
   /** `labels` is null when a model output is itself the loss. */
-  loss: { kind: LossKind; output: string; labels: LabelSpec | null }
+  loss: {
+    kind: LossKind
+    output: string
+    labels: LabelSpec | null
+    /** Number of classes (the vocabulary of a language model), where labels are class numbers and the graph tells it. */
+    classes?: number
+  }
   sites: SiteSpec[]
   parameters: ParameterSpec[]
   optimizer: OptimizerSpec
