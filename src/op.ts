@@ -56,6 +56,11 @@ export interface OpDef {
   readonly flops?: (node: Node) => Expr
   /** The gradient rule; `none` where outputs are not differentiable in any input (integers, comparisons, random draws). */
   readonly grad: GradRule | 'none'
+  /**
+   * Emits the operator in other operators and returns its outputs (null for outputs that nobody reads). For operators that
+   * no stock runtime has, and for fused ones without a gradient rule, whose parts have one.
+   */
+  readonly lower?: (node: Node, b: Builder) => readonly (Value | null)[]
   /** Reference semantics in float64, for constant folding and for checking gradients. Inputs that are absent are undefined. */
   readonly evaluate?: (node: Node, inputs: readonly (NdArray | undefined)[]) => readonly NdArray[]
 }
