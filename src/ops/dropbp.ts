@@ -1,18 +1,23 @@
 /**
- * The project's own operators, which exist between passes only. `DropBP` marks a residual branch and is identity in the
- * forward; `Gate` and `Accumulate` carry conditions through the backward until the gate pass turns them into `If`.
+ * The project's own operators that exist between passes only. `DropBP` marks a residual branch and is identity in the
+ * forward; the others carry conditions through the backward until the gate pass turns them into `If`. Their `evaluate`
+ * is the flat graph's semantics, where an absent gradient is zero.
  */
 import type { Node } from '../ir.js'
-import type { Inferred, OpDef } from '../op.js'
+import type { Inferred, NdArray, OpDef } from '../op.js'
 
 export const DOMAIN = 'com.dropbp'
+export const DROPBP = `${DOMAIN}::DropBP`
+export const GATE = `${DOMAIN}::Gate`
+export const ACCUMULATE = `${DOMAIN}::Accumulate`
+export const OR_ZERO = `${DOMAIN}::OrZero`
 
 const sameAsFirst = (node: Node): Inferred[] => [{ type: node.input(0).type! }]
 
 /** Definitions of `com.dropbp` operators. */
 export const dropbp = {
   /** y = x; dx = Gate(dy, keep). Inputs: x, keep (bool scalar; absent in annotated graphs). */
-  [`${DOMAIN}::DropBP`]: {
+  [DROPBP]: {
     infer: sameAsFirst,
     grad: (node, { b, dy }) => [
       () => (node.inputs[1] ? b.emit('Gate', [dy(), node.input(1)], {}, { domain: DOMAIN, name: 'gate' }) : dy()),
@@ -20,8 +25,26 @@ export const dropbp = {
     ],
     evaluate: (_node, [x]) => [x!],
   },
-  /** y = x where keep, absent (zero) elsewhere. Inputs: x, keep (bool scalar). Backward only. */
-  [`${DOMAIN}::Gate`]: { infer: sameAsFirst, grad: 'none' },
-  /** y = sum of the operands that are present. Backward only. */
-  [`${DOMAIN}::Accumulate`]: { infer: sameAsFirst, grad: 'none' },
+  /** y = x where keep, absent elsewhere. Inputs: x, keep (bool scalar). Backward only. */
+  [GATE]: {
+    infer: sameAsFirst,
+    grad: 'none',
+    evaluate: (_node, [x, keep]) => [keep!.data[0] ? x! : zerosLike(x!)],
+  },
+  /** y = sum of the operands that are present, which are of one shape. Backward only. */
+  [ACCUMULATE]: {
+    infer: sameAsFirst,
+    grad: 'none',
+    evaluate: (_node, operands) => [operands.map((x) => x!).reduce(add)],
+  },
+  /** y = the first operand where it is present, zeros where only another one is. Backward only. */
+  [OR_ZERO]: { infer: sameAsFirst, grad: 'none', evaluate: (_node, [x]) => [x!] },
 } satisfies Record<string, OpDef>
+
+function zerosLike(x: NdArray): NdArray {
+  return { ...x, data: new Float64Array(x.data.length) }
+}
+
+function add(a: NdArray, b: NdArray): NdArray {
+  return { ...a, data: a.data.map((x, i) => x + b.data[i]!) }
+}

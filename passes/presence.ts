@@ -1,0 +1,35 @@
+/** When a value of the training graph is present: a dropped branch's gradient is absent, not zero. */
+import type { Node, Value } from '../src/ir.js'
+import { ACCUMULATE, GATE, OR_ZERO } from '../src/ops/dropbp.js'
+import { Condition } from './condition.js'
+
+/** Presence of values, kept up to date as nodes are emitted; forward values are always present. */
+export class Presence {
+  private readonly found = new Map<Value, Condition>()
+
+  /** @param gates the keep inputs; their position is the gate's number in every condition */
+  constructor(readonly gates: readonly Value[]) {}
+
+  of(value: Value): Condition {
+    return this.found.get(value) ?? Condition.always
+  }
+
+  /** Derives the presence of a node's outputs from that of its operands. */
+  visit(node: Node): void {
+    const condition = this.derive(node)
+    if (!condition.isAlways) for (const output of node.outputs) this.found.set(output, condition)
+  }
+
+  private derive(node: Node): Condition {
+    const operands = node.inputs.filter((v) => v !== null).map((v) => this.of(v))
+    switch (node.qualifiedOp) {
+      case GATE:
+        return operands[0]!.and(Condition.gate(this.gates.indexOf(node.input(1))))
+      case ACCUMULATE:
+      case OR_ZERO:
+        return operands.reduce((a, b) => a.or(b), Condition.never)
+      default:
+        return operands.reduce((a, b) => a.and(b), Condition.always)
+    }
+  }
+}
