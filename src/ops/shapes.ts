@@ -3,9 +3,9 @@ import { CompileError } from '../errors.js'
 import { Expr } from '../expr.js'
 import { KNOWN_LIMIT } from '../infer.js'
 import type { Node, Value } from '../ir.js'
-import { invalid, type Inferred, type NdArray, type OpDef } from '../op.js'
+import { invalid, type NdArray, type OpDef } from '../op.js'
 import { isFloat, staticShape, type DType, type Shape, type TensorType } from '../types.js'
-import { ndarray } from './ndarray.js'
+import { nd } from './nd.js'
 
 type Evaluate = NonNullable<OpDef['evaluate']>
 
@@ -63,11 +63,6 @@ export function vectorLength(value: Value | null | undefined): number | undefine
   return value?.known?.length ?? value?.type?.shape?.[0]?.constant
 }
 
-/** Type rule of element-wise operators of one operand. */
-export function sameAsFirst(node: Node): Inferred[] {
-  return [{ type: typeOf(node.inputs[0]) }]
-}
-
 /**
  * Smallest and largest value of an expression when every named dimension is at least `least`.
  * Quotients are taken to have positive divisors, as those of dimensions have.
@@ -107,35 +102,10 @@ export function minOf(a: Expr, b: Expr, least = 0): Expr {
   return low >= 0 ? b : high <= 0 ? a : a.min(b)
 }
 
-/**
- * The dimension that two broadcast dimensions give. Of two symbolic ones either both are equal or one is 1, so the larger
- * is right; `min(512, seq)` against `seq` is `seq`.
- */
-export function broadcastDim(a: Expr, b: Expr): Expr {
-  if (a.equals(b) || b.constant === 1) return a
-  if (a.constant === 1) return b
-  if (a.constant !== undefined) return a
-  if (b.constant !== undefined) return b
-  if (isMinimumOf(a, b)) return b
-  if (isMinimumOf(b, a)) return a
-  return maxOf(a, b)
-}
-
 /** Whether `a` is a minimum with `b` as one of its arguments. */
-function isMinimumOf(a: Expr, b: Expr): boolean {
+export function isMinimumOf(a: Expr, b: Expr): boolean {
   const text = String(a)
   return text.startsWith('min(') && (text.endsWith(`,${b})`) || text.startsWith(`min(${b},`))
-}
-
-/** The shape of operands broadcast together, as NumPy does; undefined where a rank is unknown. */
-export function broadcastShapes(...shapes: readonly (Shape | undefined)[]): Shape | undefined {
-  return shapes.reduce((a, b) => a && b && broadcastPair(a, b), [])
-}
-
-function broadcastPair(a: Shape, b: Shape): Shape {
-  const [long, short] = a.length >= b.length ? [a, b] : [b, a]
-  const skip = long.length - short.length
-  return long.map((d, i) => (i < skip ? d : broadcastDim(d, short[i - skip]!)))
 }
 
 /** Whether elements of this type, and this many, are followed symbolically. */
@@ -170,12 +140,12 @@ function positions(value: Value, carried: boolean, pool: Expr[]): NdArray | unde
   if (!shape || !trackable(value.type!.dtype)) return undefined
   if (!carried) {
     const numbers = constants(value)
-    return numbers && ndarray('int64', shape, numbers)
+    return numbers && nd('int64', shape, numbers)
   }
   if (!value.known) return undefined
   const start = pool.length
   pool.push(...value.known)
-  return ndarray(
+  return nd(
     'int64',
     shape,
     value.known.map((_, i) => start + i),
@@ -189,7 +159,7 @@ export function evaluateKnown(node: Node, evaluate: Evaluate): Expr[] | undefine
     const numbers = constants(value)
     const shape = staticShape(value?.type)
     if (value && (!numbers || !shape)) return undefined
-    inputs.push(value ? ndarray(value.type!.dtype, shape!, numbers!) : undefined)
+    inputs.push(value ? nd(value.type!.dtype, shape!, numbers!) : undefined)
   }
   const [result] = evaluate(node, inputs)
   return result && result.data.length <= KNOWN_LIMIT ? [...result.data].map(Expr.of) : undefined
