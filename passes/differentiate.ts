@@ -15,27 +15,31 @@ export const differentiate: Pass = {
   name: 'differentiate',
   purpose: 'Emits the gradient of the loss for every trainable parameter that it depends on.',
   needs: 'A loss; every operator between it and a trainable parameter has a gradient rule.',
-  leaves: 'ctx.differentiated; backward nodes in the main graph, with Gate and Accumulate where branches can be dropped.',
+  leaves:
+    'ctx.differentiated; results are loss and gradients; Gate and Accumulate nodes where branches can be dropped.',
   run(ctx: CompileContext): void {
     const { model, table } = ctx
     const forward = new Set(model.graph.nodes)
     const trainable = ctx.parameters.filter((p) => p.trainable)
     const gates = ctx.sites.map((s) => s.keep!)
-    const found = gradients(model, table, ctx.loss!.output, trainable.map((p) => p.value), gates)
-    const byParameter = new Map<Parameter, Value>()
-    for (const p of trainable) {
-      const gradient = found.get(p.value)
-      if (gradient) byParameter.set(p, gradient)
-      else freeze(ctx, p)
-    }
-    ctx.differentiated = { gradients: byParameter, forward }
+    const found = gradients(
+      model,
+      table,
+      ctx.loss!.output,
+      trainable.map((p) => p.value),
+      gates,
+    )
+    const parameters = trainable.filter((p) => found.has(p.value) || freeze(ctx, p))
+    model.graph.setOutputs([ctx.loss!.output, ...parameters.map((p) => found.get(p.value)!)])
+    ctx.differentiated = { parameters, forward, presentWhen: new Map() }
   },
 }
 
-function freeze(ctx: CompileContext, p: Parameter): void {
+function freeze(ctx: CompileContext, p: Parameter): false {
   p.trainable = false
   p.frozenBecause = 'the loss does not depend on it'
   ctx.notes.push(`${p.name} is frozen: the loss does not depend on it`)
+  return false
 }
 
 /**
@@ -144,7 +148,9 @@ class Differentiator {
     const dy = this.cotangent(output)
     if (!dy) return this.b.full(output.type!, 0)
     if (whole.implies(this.presence.of(dy))) return dy
-    const others = node.outputs.filter((o) => o !== output && this.contributions.has(o)).map((o) => this.cotangent(o)!)
+    const others = node.outputs
+      .filter((o) => o !== output && this.contributions.has(o))
+      .map((o) => this.cotangent(o)!)
     const filled = this.b.emit('OrZero', [dy, ...others], {}, { domain: DOMAIN, name: 'or_zero' })
     this.contributions.set(output, [filled])
     return filled

@@ -6,7 +6,10 @@ import type { OpTable } from '../src/op.js'
 
 /** What the user asks of a compilation. */
 export interface CompileOptions {
-  loss: { kind: LossKind | 'auto'; /** Model output that is the loss (`output`) or that it is computed from. */ output?: string }
+  loss: {
+    kind: LossKind | 'auto'
+    /** Model output that is the loss (`output`) or that it is computed from. */ output?: string
+  }
   /** Globs over parameter names; empty `train` means all float parameters. */
   train: readonly string[]
   freeze: readonly string[]
@@ -66,11 +69,13 @@ export interface LossInfo {
   classes?: number
 }
 
-/** Result of differentiation: gradients by parameter. */
+/** Result of differentiation: the main graph's results are the loss, then the gradients of `parameters` in this order. */
 export interface Differentiated {
-  gradients: Map<Parameter, Value>
+  readonly parameters: readonly Parameter[]
   /** Nodes that existed before the backward was emitted. */
-  forward: ReadonlySet<Node>
+  readonly forward: ReadonlySet<Node>
+  /** When a gradient is present, as conjunctions of site indices; set by gate. */
+  presentWhen: Map<Parameter, number[][]>
 }
 
 /** The state that passes read and write. */

@@ -16,7 +16,9 @@ export function sumTo(b: Builder, gradient: Value, type: TensorType): Value {
   if (extra < 0) return b.emit('Expand', [gradient, b.shape(to)])
   const leading = [...Array(extra).keys()]
   const ones = to.flatMap((d, i) => (d.constant === 1 && from[extra + i]!.constant !== 1 ? [extra + i] : []))
-  const unknown = to.some((d, i) => d.constant !== 1 && from[extra + i]!.constant === undefined && !d.equals(from[extra + i]!))
+  const unknown = to.some(
+    (d, i) => d.constant !== 1 && from[extra + i]!.constant === undefined && !d.equals(from[extra + i]!),
+  )
   const axes = [...leading, ...ones]
   const summed = axes.length > 0 ? sumAxes(b, gradient, axes, from) : gradient
   const target = b.reshape(summed, dropped(from, to, extra, unknown))

@@ -46,7 +46,8 @@ export function topologicalOrder(graph: Graph): Node[] {
   const state = new Map<Node, 'open' | 'done'>()
   const dependencies = (node: Node): Node[] => {
     const found: Node[] = []
-    for (const v of reads(node)) if (v.producer?.graph === graph && state.get(v.producer) !== 'done') found.push(v.producer)
+    for (const v of reads(node))
+      if (v.producer?.graph === graph && state.get(v.producer) !== 'done') found.push(v.producer)
     return found
   }
   for (const root of graph.nodes) {

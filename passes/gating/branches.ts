@@ -1,0 +1,140 @@
+/** Building `If` nodes: nodes move into `then`, and what is read outside becomes a result of both branches. */
+import { Builder } from '../../src/builder.js'
+import { Graph, Node, Value, type Model, type Use } from '../../src/ir.js'
+import type { OpTable } from '../../src/op.js'
+import { reads } from '../../src/order.js'
+import { Tensor } from '../../src/tensor.js'
+import { prepareInitializer } from '../../src/infer.js'
+import type { TensorType } from '../../src/types.js'
+import { Condition } from '../condition.js'
+
+/** One result of an `If`: what each branch returns. */
+export interface BranchResult {
+  readonly then: Value
+  readonly else: Value
+}
+
+/** Makes `If` nodes, the values of their conditions, and empty tensors. */
+export class Branches {
+  private readonly conditions = new Map<string, Value>()
+  private readonly empties = new Map<string, Value>()
+  private readonly b: Builder
+
+  constructor(
+    private readonly model: Model,
+    private readonly table: OpTable,
+    private readonly gates: readonly Value[],
+  ) {
+    this.b = new Builder(model, model.graph, table)
+  }
+
+  /** An emitter into a branch graph. */
+  builder(graph: Graph): Builder {
+    return new Builder(this.model, graph, this.table)
+  }
+
+  /**
+   * Adds `If(condition)` to the main graph.
+   * @returns the outer values, in the order of `results`
+   */
+  makeIf(
+    name: string,
+    condition: Value,
+    then: Graph,
+    other: Graph,
+    results: readonly BranchResult[],
+  ): Value[] {
+    then.setOutputs(results.map((r) => this.own(then, r.then)))
+    other.setOutputs(results.map((r) => this.own(other, r.else)))
+    const outputs = results.map((r) => new Value(r.then.name, r.then.type))
+    const node = new Node('If', [condition], outputs, [
+      ['then_branch', { type: 'graph', value: then }],
+      ['else_branch', { type: 'graph', value: other }],
+    ])
+    node.name = name
+    this.model.graph.addNode(node)
+    return outputs
+  }
+
+  /** A value that a branch may return: one of its own. ONNX forbids returning an outer value directly. */
+  private own(graph: Graph, value: Value): Value {
+    if (value.producer?.graph === graph) return value
+    return this.builder(graph).emit('Identity', [value], {}, { name: value.name })
+  }
+
+  /** An outer empty tensor of this rank, `[0, …]` with the static dimensions after the first. */
+  empty(type: TensorType): Value {
+    const shape = (type.shape ?? []).map((d, i) => (i === 0 ? 0 : (d.constant ?? 1)))
+    const dims = shape.length === 0 ? [0] : shape
+    const key = `${type.dtype}[${dims}]`
+    const old = this.empties.get(key)
+    if (old?.owner) return old
+    const value = this.model.graph.addInitializer('empty', Tensor.of(type.dtype, dims, []))
+    prepareInitializer(value)
+    this.empties.set(key, value)
+    return value
+  }
+
+  /** The bool that a condition is at run time; disjunctions of prefixes are shared. */
+  value(condition: Condition): Value {
+    const old = this.conditions.get(condition.key)
+    if (old) return old
+    const made = this.emitCondition(condition.gates())
+    this.conditions.set(condition.key, made)
+    return made
+  }
+
+  private emitCondition(terms: number[][]): Value {
+    const common = terms[0]!.filter((g) => terms.every((t) => t.includes(g)))
+    const rest = terms.map((t) => t.filter((g) => !common.includes(g)))
+    const parts = common.map((g) => this.gates[g]!)
+    if (rest.length > 1) parts.push(this.disjunction(rest))
+    return parts.reduce((a, b) => this.b.emit('And', [a, b], {}, { name: 'both' }))
+  }
+
+  private disjunction(terms: number[][]): Value {
+    const [last, ...others] = [...terms].reverse()
+    const a = this.value(toCondition(others.reverse()))
+    return this.b.emit('Or', [a, this.value(toCondition([last!]))], {}, { name: 'any' })
+  }
+}
+
+function toCondition(terms: readonly number[][]): Condition {
+  return terms
+    .map((gates) => gates.map((g) => Condition.gate(g)).reduce((a, b) => a.and(b), Condition.always))
+    .reduce((a, b) => a.or(b), Condition.never)
+}
+
+/** Moves nodes from their graph into another; operands and uses stay. */
+export function moveNodes(nodes: readonly Node[], to: Graph): void {
+  for (const node of nodes) {
+    node.graph!.detachNode(node)
+    to.addNode(node)
+  }
+}
+
+/** Uses of a value by readers outside `inside`. */
+export function usesOutside(value: Value, inside: ReadonlySet<Node>): Use[] {
+  return [...value.uses].filter((u) => !(u.user instanceof Node) || !isInside(u.user, inside))
+}
+
+/** Makes some readers of a value read another. */
+export function redirect(uses: Iterable<Use>, to: Value): void {
+  for (const use of [...uses]) {
+    if (use.user instanceof Node) use.user.setInput(use.index, to)
+    else use.user.setOutput(use.index, to)
+  }
+}
+
+function isInside(node: Node, inside: ReadonlySet<Node>): boolean {
+  for (let n: Node | null = node; n; n = n.graph?.owner ?? null) if (inside.has(n)) return true
+  return false
+}
+
+/** Values from outside a set of nodes that it reads. */
+export function boundary(nodes: ReadonlySet<Node>): Set<Value> {
+  const values = new Set<Value>()
+  for (const node of nodes)
+    for (const v of reads(node)) if (!v.producer || !nodes.has(v.producer)) values.add(v)
+  return values
+}

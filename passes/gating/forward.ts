@@ -1,0 +1,171 @@
+/** Forward `If`s: a kept branch also returns what its backward needs; a dropped one computes its output alone. */
+import { cloneNode, type ValueMap } from '../../src/clone.js'
+import { Graph, Node, type Value } from '../../src/ir.js'
+import { topologicalOrder } from '../../src/order.js'
+import { Condition } from '../condition.js'
+import type { Site } from '../pass.js'
+import { boundary, moveNodes, redirect, usesOutside, type Branches, type BranchResult } from './branches.js'
+import { hostNodes } from './execution.js'
+
+/**
+ * Values read under many different conditions (an attention mask, say) are almost always needed, so that a copy which is
+ * freed when all of them are dropped does not pay.
+ */
+const MAX_SHARING = 4
+
+/** What a site's forward `If` has to return besides the branch. */
+interface Plan {
+  readonly site: Site
+  readonly gate: number
+  readonly region: ReadonlySet<Node>
+  /** Region values that only the kept backward reads. */
+  readonly saved: Value[]
+  /** Region values that are read whether the branch is kept or not. */
+  readonly full: Value[]
+  /** Outer values that only the kept backward reads again, returned as copies so that dropping frees them. */
+  readonly copies: Value[]
+  condition: Value
+}
+
+/** Outlines the forward of every site whose backward needs something of it. */
+export class ForwardGates {
+  private readonly position: Map<Node, number>
+  private readonly host: ReadonlySet<Node>
+  private readonly plans: Plan[]
+  private readonly planOf = new Map<Node, Plan>()
+  /** Outer values read by several branches' backwards, by the condition of that. */
+  private readonly shared = new Map<string, { condition: Condition; values: Value[] }>()
+
+  /**
+   * @param regions forward nodes of each site alone
+   * @param conditions execution conditions of backward nodes
+   */
+  constructor(
+    private readonly graph: Graph,
+    private readonly branches: Branches,
+    regions: ReadonlyMap<Site, readonly Node[]>,
+    private readonly conditions: ReadonlyMap<Node, Condition>,
+    gates: readonly Value[],
+  ) {
+    const order = topologicalOrder(graph)
+    this.position = new Map(order.map((n, i) => [n, i]))
+    this.host = hostNodes(order)
+    this.plans = [...regions].map(([site, nodes]) => ({
+      site,
+      gate: gates.indexOf(site.keep!),
+      region: new Set(nodes),
+      saved: [],
+      full: [],
+      copies: [],
+      condition: site.keep!,
+    }))
+    for (const plan of this.plans) for (const node of plan.region) this.planOf.set(node, plan)
+    for (const node of order) if (!conditions.has(node)) for (const v of node.outputs) this.classify(v)
+  }
+
+  /** Emits the `If`s. The DropBP nodes are dissolved already. */
+  emit(): void {
+    for (const group of this.shared.values()) this.emitShared(group.condition, group.values)
+    for (const plan of this.plans) {
+      if (plan.saved.length + plan.full.length + plan.copies.length > 0) this.outline(plan)
+    }
+  }
+
+  private classify(value: Value): void {
+    const condition = this.readCondition(value)
+    if (condition.isNever) return
+    const owner = this.planOf.get(value.producer!)
+    if (owner) (condition.implies(Condition.gate(owner.gate)) ? owner.saved : owner.full).push(value)
+    else if (!condition.isAlways && !this.host.has(value.producer!)) this.classifyOuter(value, condition)
+  }
+
+  private classifyOuter(value: Value, condition: Condition): void {
+    const plan = this.plans.find((p) => condition.implies(Condition.gate(p.gate)) && this.precedes(value, p))
+    if (plan) plan.copies.push(value)
+    else if (condition.terms.length <= MAX_SHARING) {
+      const group = this.shared.get(condition.key) ?? { condition, values: [] }
+      group.values.push(value)
+      this.shared.set(condition.key, group)
+    }
+  }
+
+  private readCondition(value: Value): Condition {
+    let condition = Condition.never
+    for (const { user } of value.uses) {
+      if (user instanceof Node) condition = condition.or(this.conditions.get(user) ?? Condition.never)
+    }
+    return condition
+  }
+
+  /** Whether a value stands before a region in one topological order, so that it cannot depend on it. */
+  private precedes(value: Value, plan: Plan): boolean {
+    const at = this.position.get(value.producer!)!
+    return plan.region.size > 0 && [...plan.region].every((n) => this.position.get(n)! > at)
+  }
+
+  /**
+   * Copies for several branches' backwards. Nothing in the forward reads them, and a runtime would run this `If` as late
+   * as it can, keeping the originals alive: the first of the branches takes its own condition from here, which orders it.
+   */
+  private emitShared(condition: Condition, values: readonly Value[]): void {
+    const gates = new Set(condition.gates().flat())
+    const first = this.plans.find((p) => gates.has(p.gate) && values.every((v) => this.precedes(v, p)))
+    const [then, other] = [new Graph('shared_kept'), new Graph('shared_dropped')]
+    const results: BranchResult[] = values.map((v) => ({ then: v, else: this.branches.empty(v.type!) }))
+    if (first) results.push({ then: first.condition, else: first.condition })
+    const backwardUses = values.map((v) => this.backwardUses(v))
+    const outputs = this.branches.makeIf('shared', this.branches.value(condition), then, other, results)
+    backwardUses.forEach((uses, i) => redirect(uses, outputs[i]!))
+    if (first) first.condition = outputs.at(-1)!
+  }
+
+  private backwardUses(value: Value) {
+    return [...value.uses].filter((u) => u.user instanceof Node && this.conditions.has(u.user))
+  }
+
+  private outline(plan: Plan): void {
+    const { site, region } = plan
+    const needed = [...region].flatMap((n) => n.outputs).filter((v) => this.isReadOutside(v, plan))
+    const both = needed.filter((v) => !plan.saved.includes(v))
+    const [then, other] = [new Graph(`${site.name}_kept`), new Graph(`${site.name}_dropped`)]
+    const map = cloneSlice(region, both, other)
+    const outerUses = needed.map((v) => usesOutside(v, region))
+    const copyUses = plan.copies.map((v) => this.backwardUses(v))
+    moveNodes([...region], then)
+    const results: BranchResult[] = [
+      ...needed.map((v) => ({ then: v, else: map.get(v) ?? this.branches.empty(v.type!) })),
+      ...plan.copies.map((v) => ({ then: v, else: this.branches.empty(v.type!) })),
+    ]
+    const outputs = this.branches.makeIf(`forward/${site.name}`, plan.condition, then, other, results)
+    ;[...outerUses, ...copyUses].forEach((uses, i) => redirect(uses, outputs[i]!))
+  }
+
+  private isReadOutside(value: Value, plan: Plan): boolean {
+    return usesOutside(value, plan.region).length > 0
+  }
+}
+
+/** Clones what `results` need of a region into a graph, without optional outputs that nobody reads there. */
+function cloneSlice(region: ReadonlySet<Node>, results: readonly Value[], into: Graph): ValueMap {
+  const needed = new Set<Node>()
+  const pending = results.map((v) => v.producer!)
+  for (let node = pending.pop(); node; node = pending.pop()) {
+    if (needed.has(node)) continue
+    needed.add(node)
+    for (const v of boundaryProducers(node)) if (region.has(v)) pending.push(v)
+  }
+  const map: ValueMap = new Map()
+  for (const node of region) if (needed.has(node)) into.addNode(cloneNode(node, map))
+  const kept = new Set(results.map((v) => map.get(v)))
+  for (const node of into.nodes) trimOutputs(node, (v) => v.uses.size > 0 || kept.has(v))
+  return map
+}
+
+function boundaryProducers(node: Node): Node[] {
+  return [...boundary(new Set([node]))].map((v) => v.producer).filter((p) => p !== null)
+}
+
+/** Drops trailing outputs that nobody reads; the first stays. */
+export function trimOutputs(node: Node, isRead: (v: Value) => boolean = (v) => v.uses.size > 0): void {
+  while (node.outputs.length > 1 && !isRead(node.outputs.at(-1)!)) node.outputs.pop()
+}
