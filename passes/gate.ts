@@ -29,11 +29,11 @@ export const gate: Pass = {
     const isBackward = (n: Node): boolean => !forward.has(n)
     const gates = ctx.sites.map((s) => s.keep!)
 
-    rootSaved(graph, isBackward, () => {})
+    rootSaved(graph, isBackward)
+    removeDeadNodes(graph)
     const regions = branchRegions(graph, ctx.sites, isForward)
     for (const [site, region] of regions) {
-      if (ctx.options.recompute.includes(site.kind) && !ctx.options.flat)
-        recomputeRegion(region, isBackward, () => {})
+      if (ctx.options.recompute.includes(site.kind) && !ctx.options.flat) recomputeRegion(region, isBackward)
     }
     removeDeadNodes(graph)
     const execution = executionOf(graph, isBackward, gates)

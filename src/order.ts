@@ -21,6 +21,13 @@ export function reads(node: Node): Set<Value> {
   return values
 }
 
+/** The node of the main graph in whose nested graphs a node lies; the node itself where it lies in none. */
+export function outermost(node: Node): Node {
+  let top = node
+  while (top.graph?.owner) top = top.graph.owner
+  return top
+}
+
 /** All graphs below a node, at any depth. */
 export function nestedGraphs(node: Node): Graph[] {
   const found = node.subgraphs.map(([, g]) => g)

@@ -16,14 +16,23 @@ export class BackwardGates {
   private readonly fallbacks = new Map<Value, Fallback>()
   private readonly zeroFilled = new Set<Value>()
   private readonly conditions: Map<Node, Condition>
+  /** Conditions under which the operands of Accumulate and OrZero contribute, read before any node is replaced. */
+  private readonly parts = new Map<Node, Condition[]>()
 
   constructor(
     private readonly model: Model,
     private readonly table: OpTable,
     private readonly branches: Branches,
-    private readonly execution: Execution,
+    execution: Execution,
   ) {
     this.conditions = execution.conditions
+    for (const [node, whole] of this.conditions) {
+      if (node.qualifiedOp !== ACCUMULATE && node.qualifiedOp !== OR_ZERO) continue
+      this.parts.set(
+        node,
+        node.inputs.map((v) => execution.presence.of(v!).and(whole)),
+      )
+    }
   }
 
   emit(): void {
@@ -36,7 +45,7 @@ export class BackwardGates {
   }
 
   private rewrite(node: Node): void {
-    if (node.qualifiedOp === GATE) this.replace(node, node.input(0))
+    if (node.qualifiedOp === GATE) this.replace(node, this.gate(node))
     else if (node.qualifiedOp === ACCUMULATE) this.replace(node, this.accumulate(node))
     else if (node.qualifiedOp === OR_ZERO) this.replace(node, this.orZero(node))
   }
@@ -45,6 +54,13 @@ export class BackwardGates {
     node.output().replaceAllUsesWith(by)
     this.graph.removeNode(node)
     this.conditions.delete(node)
+  }
+
+  /** A gate is its operand, read under a narrower condition. */
+  private gate(node: Node): Value {
+    return isResult(node)
+      ? this.emitter(this.conditions.get(node)!).emit('Identity', [node.input(0)])
+      : node.input(0)
   }
 
   /** acc' = if present(c) then acc + c else acc; unconditional contributions first. */
@@ -59,9 +75,8 @@ export class BackwardGates {
     const b = this.emitter(whole)
     let acc = certain.length > 0 ? certain.map((p) => p.value).reduce((x, y) => b.add(x, y)) : undefined
     for (const p of maybe) acc = this.addMaybe(acc, p.value, p.condition)
-    const isGradient = [...node.output().uses].some((u) => !(u.user instanceof Node))
     // Without a certain part nothing said that the sum is absent where all parts are.
-    return isGradient && certain.length === 0 ? b.emit('Identity', [acc!]) : acc!
+    return isResult(node) && certain.length === 0 ? b.emit('Identity', [acc!]) : acc!
   }
 
   private addMaybe(acc: Value | undefined, value: Value, condition: Condition): Value {
@@ -72,8 +87,7 @@ export class BackwardGates {
   }
 
   private orZero(node: Node): Value {
-    const condition = this.execution.presence.of(node.input(0)).and(this.conditions.get(node)!)
-    const copy = this.emitter(condition).emit('Identity', [node.input(0)])
+    const copy = this.emitter(this.parts.get(node)![0]!).emit('Identity', [node.input(0)])
     this.zeroFilled.add(copy)
     return copy
   }
@@ -89,7 +103,7 @@ export class BackwardGates {
     const uses = results.map((v) => usesOutside(v, inside))
     const [then, other] = [new Graph('present'), new Graph('absent')]
     moveNodes(nodes, then)
-    const pairs = results.map((v) => ({ then: v, else: this.fallback(v, other) }))
+    const pairs = results.map((v) => ({ then: v, else: this.fallback(v, other, inside) }))
     const outputs = this.branches.makeIf('backward', this.branches.value(condition), then, other, pairs)
     outputs.forEach((outer, i) => {
       redirect(uses[i]!, outer)
@@ -97,9 +111,11 @@ export class BackwardGates {
     })
   }
 
-  private fallback(value: Value, other: Graph): Value {
+  private fallback(value: Value, other: Graph, inside: ReadonlySet<Node>): Value {
     if (this.zeroFilled.has(value)) return this.branches.builder(other).full(value.type!, 0)
-    const fallback = this.fallbacks.get(value)
+    let fallback = this.fallbacks.get(value)
+    while (fallback && fallback !== 'zero' && inside.has(fallback.producer!))
+      fallback = this.fallbacks.get(fallback)
     if (fallback === 'zero') return this.branches.builder(other).scalarLike(value, 0)
     return fallback ?? this.branches.empty(value.type!)
   }
@@ -108,4 +124,8 @@ export class BackwardGates {
   private renameFallbacks(inner: Value, outer: Value): void {
     for (const [sum, fallback] of this.fallbacks) if (fallback === inner) this.fallbacks.set(sum, outer)
   }
+}
+
+function isResult(node: Node): boolean {
+  return [...node.output().uses].some((u) => !(u.user instanceof Node))
 }

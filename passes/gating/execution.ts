@@ -1,6 +1,6 @@
 /** The condition under which each backward node has to run: what it computes is present, and somebody present reads it. */
 import { Node, type Graph, type Value } from '../../src/ir.js'
-import { topologicalOrder } from '../../src/order.js'
+import { outermost, topologicalOrder } from '../../src/order.js'
 import { KNOWN_LIMIT } from '../../src/infer.js'
 import { Condition } from '../condition.js'
 import { Presence } from '../presence.js'
@@ -41,7 +41,7 @@ function demandOf(node: Node, presence: Presence, conditions: ReadonlyMap<Node, 
     present = present.or(presence.of(output))
     for (const { user } of output.uses) {
       demand = demand.or(
-        user instanceof Node ? (conditions.get(user) ?? Condition.never) : presence.of(output),
+        user instanceof Node ? (conditions.get(outermost(user)) ?? Condition.never) : presence.of(output),
       )
     }
   }

@@ -1,7 +1,7 @@
 /** Forward `If`s: a kept branch also returns what its backward needs; a dropped one computes its output alone. */
 import { cloneNode, type ValueMap } from '../../src/clone.js'
 import { Graph, Node, type Value } from '../../src/ir.js'
-import { topologicalOrder } from '../../src/order.js'
+import { outermost, topologicalOrder } from '../../src/order.js'
 import { Condition } from '../condition.js'
 import type { Site } from '../pass.js'
 import { boundary, moveNodes, redirect, usesOutside, type Branches, type BranchResult } from './branches.js'
@@ -18,6 +18,8 @@ interface Plan {
   readonly site: Site
   readonly gate: number
   readonly region: ReadonlySet<Node>
+  /** Where the region begins in a topological order of the forward. */
+  readonly start: number
   /** Region values that only the kept backward reads. */
   readonly saved: Value[]
   /** Region values that are read whether the branch is kept or not. */
@@ -41,7 +43,7 @@ export class ForwardGates {
    * @param conditions execution conditions of backward nodes
    */
   constructor(
-    private readonly graph: Graph,
+    graph: Graph,
     private readonly branches: Branches,
     regions: ReadonlyMap<Site, readonly Node[]>,
     private readonly conditions: ReadonlyMap<Node, Condition>,
@@ -54,6 +56,7 @@ export class ForwardGates {
       site,
       gate: gates.indexOf(site.keep!),
       region: new Set(nodes),
+      start: Math.min(...nodes.map((n) => this.position.get(n)!)),
       saved: [],
       full: [],
       copies: [],
@@ -92,15 +95,15 @@ export class ForwardGates {
   private readCondition(value: Value): Condition {
     let condition = Condition.never
     for (const { user } of value.uses) {
-      if (user instanceof Node) condition = condition.or(this.conditions.get(user) ?? Condition.never)
+      if (user instanceof Node)
+        condition = condition.or(this.conditions.get(outermost(user)) ?? Condition.never)
     }
     return condition
   }
 
   /** Whether a value stands before a region in one topological order, so that it cannot depend on it. */
   private precedes(value: Value, plan: Plan): boolean {
-    const at = this.position.get(value.producer!)!
-    return plan.region.size > 0 && [...plan.region].every((n) => this.position.get(n)! > at)
+    return plan.region.size > 0 && this.position.get(value.producer!)! < plan.start
   }
 
   /**
@@ -120,7 +123,7 @@ export class ForwardGates {
   }
 
   private backwardUses(value: Value) {
-    return [...value.uses].filter((u) => u.user instanceof Node && this.conditions.has(u.user))
+    return [...value.uses].filter((u) => u.user instanceof Node && this.conditions.has(outermost(u.user)))
   }
 
   private outline(plan: Plan): void {

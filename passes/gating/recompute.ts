@@ -5,7 +5,7 @@ import type { Node } from '../../src/ir.js'
 /**
  * Lets backward nodes read clones of a region's nodes.
  * @param region forward nodes of one branch, in topological order
- * @param onEmit told of every clone: it is a backward node
+ * @param isBackward whether a node was emitted by differentiation; the clones are
  */
 export function recomputeRegion(
   region: readonly Node[],
@@ -17,7 +17,7 @@ export function recomputeRegion(
   const map: ValueMap = new Map()
   const readers = region.flatMap((n) => n.outputs.flatMap((v) => v.users)).filter(isBackward)
   if (readers.length === 0) return
-  for (const node of region) onEmit(graph.addNode(cloneNode(node, map)))
+  for (const node of region) graph.addNode(cloneNode(node, map))
   for (const reader of readers)
     reader.inputs.forEach((v, i) => v && map.has(v) && reader.setInput(i, map.get(v)!))
 }

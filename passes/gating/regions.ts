@@ -1,7 +1,6 @@
 /** The forward nodes that belong to a residual branch alone. */
 import { Node, type Graph } from '../../src/ir.js'
-import { DROPBP } from '../../src/ops/dropbp.js'
-import { topologicalOrder } from '../../src/order.js'
+import { outermost, topologicalOrder } from '../../src/order.js'
 import type { Site } from '../pass.js'
 import { hostNodes } from './execution.js'
 
@@ -39,9 +38,11 @@ function ownerOf(
   let owner: Site | undefined
   for (const output of node.outputs)
     for (const { user } of output.uses) {
-      if (!(user instanceof Node)) return undefined
-      if (!isForward(user)) continue
-      const site = owners.get(user) ?? (user.qualifiedOp === DROPBP ? bySite.get(user) : undefined)
+      const top = user instanceof Node ? user : user.owner
+      if (!top) return undefined
+      const reader = outermost(top)
+      if (!isForward(reader)) continue
+      const site = owners.get(reader) ?? bySite.get(reader)
       if (!site || (owner && owner !== site)) return undefined
       owner = site
     }
