@@ -1,8 +1,6 @@
 """Trains a compiled causal language model with the stock onnxruntime wheel and numpy, driven by its manifest.
 
     python train.py model.dropbp tokens.bin --steps 100 --rate 0.5     (tokens.bin: uint16 tokens; other files: bytes)
-
-Batches are consecutive windows of the file. An empty gradient means that this step did not compute it.
 """
 
 import argparse
@@ -19,20 +17,19 @@ def read_safetensors(path: Path) -> dict[str, np.ndarray]:
     raw = path.read_bytes()
     start = 8 + int.from_bytes(raw[:8], "little")
     header = {name: entry for name, entry in json.loads(raw[8:start]).items() if name != "__metadata__"}
-    view = {name: memoryview(raw)[start + e["data_offsets"][0] : start + e["data_offsets"][1]] for name, e in header.items()}
-    return {name: np.frombuffer(view[name], DTYPES[e["dtype"]]).reshape(e["shape"]).copy() for name, e in header.items()}
+    bytes_of = {name: raw[start + e["data_offsets"][0] : start + e["data_offsets"][1]] for name, e in header.items()}
+    return {name: np.frombuffer(bytes_of[name], DTYPES[e["dtype"]]).reshape(e["shape"]) for name, e in header.items()}
 
 
 def open_session(path: Path, threads: int) -> ort.InferenceSession:
     options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads, options.log_severity_level = threads, 3
     options.enable_mem_pattern = False  # a pattern traced on one step does not fit branches that change
-    options.log_severity_level = 3
     return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
 def optimizer_step(session, manifest: dict, trainable: list, weights: dict, state: dict, feeds: dict) -> None:
-    """Replaces weights and state by the next ones; `feeds` holds gradients and hyperparameters."""
+    """Replaces weights and state by the next ones; `feeds`: hyperparameters, and gradients (empty where dropped)."""
     spec, targets = manifest["optimizer"], {}
     for name in (p["name"] for p in trainable):
         feeds[spec["parameter"]["input"].replace("{}", name)] = weights[name]
@@ -54,17 +51,19 @@ def main() -> None:
     args = parser.parse_args()
 
     manifest = json.loads((args.directory / "manifest.json").read_text())
-    training, optimizer = (open_session(args.directory / manifest["models"][m], args.threads) for m in ("training", "optimizer"))
+    files = (args.directory / manifest["models"][kind] for kind in ("training", "optimizer"))
+    training, optimizer = (open_session(file, args.threads) for file in files)
     weights = read_safetensors(args.directory / manifest["checkpoint"])
     trainable = [p for p in manifest["parameters"] if p["trainable"]]
     shape = {(s["name"], p["name"]): [] if s["scalar"] else p["shape"] for p in trainable for s in manifest["optimizer"]["state"]}
     state = {key: np.zeros(dims, np.float32) for key, dims in shape.items()}
     hyper = {h["name"]: h["default"] for h in manifest["optimizer"]["hyperparameters"]} | dict(s.split("=") for s in args.set)
+    hyper = {name: np.array(value, np.float32) for name, value in hyper.items()}
     tokens = np.fromfile(args.tokens, np.uint16 if args.tokens.suffix == ".bin" else np.uint8).astype(np.int64)
-    drawn = np.random.default_rng(args.seed).random((args.steps, len(manifest["sites"]))) >= args.rate
-    masks = json.loads(args.masks.read_text()) if args.masks else drawn
+    masks = np.random.default_rng(args.seed).random((args.steps, len(manifest["sites"]))) >= args.rate
+    masks = json.loads(args.masks.read_text()) if args.masks else masks
     data = [*(i["name"] for i in manifest["inputs"]), manifest["loss"]["labels"]["name"]]  # labels: shifted in the graph
-    size, names = args.batch * args.seq, [manifest["loss"]["output"], *(p["gradient"] for p in trainable)]
+    names, size = [manifest["loss"]["output"], *(p["gradient"] for p in trainable)], args.batch * args.seq
     for step in range(args.steps):
         at = step * size % (len(tokens) - size + 1)
         ids = tokens[at : at + size].reshape(args.batch, args.seq)
@@ -73,10 +72,8 @@ def main() -> None:
         feeds |= {site["keep"]: np.array(keep) for site, keep in zip(manifest["sites"], masks[step])}
         feeds |= {p["input"]: weights[p["name"]] for p in trainable}
         loss, *gradients = training.run(names, feeds)
-        updates = dict(zip(names[1:], gradients)) | {name: np.array(value, np.float32) for name, value in hyper.items()}
-        optimizer_step(optimizer, manifest, trainable, weights, state, updates)
+        optimizer_step(optimizer, manifest, trainable, weights, state, hyper | dict(zip(names[1:], gradients)))
         print(json.dumps({"step": step + 1, "loss": float(loss)}), flush=True)
 
 
-if __name__ == "__main__":
-    main()
+main()
