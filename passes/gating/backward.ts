@@ -66,10 +66,7 @@ export class BackwardGates {
   /** acc' = if present(c) then acc + c else acc; unconditional contributions first. */
   private accumulate(node: Node): Value {
     const whole = this.conditions.get(node)!
-    const parts = node.inputs.map((v) => ({
-      value: v!,
-      condition: this.execution.presence.of(v!).and(whole),
-    }))
+    const parts = this.parts.get(node)!.map((condition, i) => ({ value: node.input(i), condition }))
     const certain = parts.filter((p) => p.condition.equals(whole))
     const maybe = parts.filter((p) => !p.condition.equals(whole))
     const b = this.emitter(whole)

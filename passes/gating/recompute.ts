@@ -7,11 +7,7 @@ import type { Node } from '../../src/ir.js'
  * @param region forward nodes of one branch, in topological order
  * @param isBackward whether a node was emitted by differentiation; the clones are
  */
-export function recomputeRegion(
-  region: readonly Node[],
-  isBackward: (n: Node) => boolean,
-  onEmit: (n: Node) => void,
-): void {
+export function recomputeRegion(region: readonly Node[], isBackward: (n: Node) => boolean): void {
   const graph = region[0]?.graph
   if (!graph) return
   const map: ValueMap = new Map()
