@@ -3,7 +3,7 @@ import { CompileError } from '../errors.js'
 import { Expr } from '../expr.js'
 import { KNOWN_LIMIT } from '../infer.js'
 import type { Node, Value } from '../ir.js'
-import { invalid, type NdArray, type OpDef } from '../op.js'
+import { invalid, type InferContext, type NdArray, type OpDef } from '../op.js'
 import { isFloat, staticShape, type DType, type Shape, type TensorType } from '../types.js'
 import { nd } from './nd.js'
 
@@ -163,4 +163,20 @@ export function evaluateKnown(node: Node, evaluate: Evaluate): Expr[] | undefine
   }
   const [result] = evaluate(node, inputs)
   return result && result.data.length <= KNOWN_LIMIT ? [...result.data].map(Expr.of) : undefined
+}
+
+/**
+ * The shape that an operand spells out in its elements: exact where they are known, of unknown dimensions where only their
+ * number is.
+ */
+export function sizesKnown(
+  sizes: Value | null | undefined,
+  ctx: InferContext,
+  output = 0,
+): Shape | undefined {
+  if (sizes?.known) return sizes.known
+  const rank = vectorLength(sizes)
+  return rank === undefined
+    ? undefined
+    : Array.from({ length: rank }, (_, axis) => ctx.unknownDim(output, axis))
 }
