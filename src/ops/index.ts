@@ -1,26 +1,42 @@
 /** The operator table: every family's definitions under their ONNX names. */
 import { OpTable } from '../op.js'
+import { activation } from './activation.js'
+import { arithmetic } from './arithmetic.js'
 import { cast } from './cast.js'
 import { concat } from './concat.js'
 import { dropbp } from './dropbp.js'
 import { gather } from './gather.js'
+import { gelu } from './gelu.js'
+import { layerNormalization } from './layer-normalization.js'
 import { layout } from './layout.js'
 import { logic } from './logic.js'
+import { matmul } from './matmul.js'
+import { reduction } from './reduction.js'
 import { reshape } from './reshape.js'
 import { select } from './select.js'
 import { shape } from './shape.js'
 import { slice } from './slice.js'
+import { softmax } from './softmax.js'
+import { trigonometry } from './trigonometry.js'
 
 /** Definitions of all operators. */
 export const standardOps = new OpTable({
+  ...activation,
+  ...arithmetic,
   ...cast,
   ...concat,
   ...dropbp,
   ...gather,
+  ...gelu,
+  ...layerNormalization,
   ...layout,
   ...logic,
+  ...matmul,
+  ...reduction,
   ...reshape,
   ...select,
   ...shape,
   ...slice,
+  ...softmax,
+  ...trigonometry,
 })

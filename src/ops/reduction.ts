@@ -1,0 +1,188 @@
+/** Reductions over axes, in their canonical form: axes are an input, no axes means all of them unless told otherwise. */
+import type { Builder } from '../builder.js'
+import { CompileError } from '../errors.js'
+import { Expr } from '../expr.js'
+import type { Node, Value } from '../ir.js'
+import type { GradContext, InferContext, Inferred, OpDef } from '../op.js'
+import { elementCount, type Shape } from '../types.js'
+import { compare, where } from './emit.js'
+import { reduce } from './nd.js'
+import { constants, normalizeAxes, shapeOf } from './shapes.js'
+
+/** What the gradient of a reduction is made of; `y` and `dy` have the reduced axes back, with length 1. */
+interface Parts {
+  readonly b: Builder
+  readonly x: Value
+  readonly shape: Shape
+  readonly axes: readonly number[]
+  readonly y: () => Value
+  readonly dy: () => Value
+}
+
+/** Definitions of the Reduce operators. */
+export const reduction = {
+  /** y = Σx; dx = dy */
+  ReduceSum: reducer(
+    sum,
+    expanded((p) => p.dy()),
+    (a, b) => a.add(b),
+  ),
+  /** y = Σx / n; dx = dy / n */
+  ReduceMean: reducer(
+    (line) => sum(line) / line.length,
+    expanded((p) => divideByCount(p, p.dy())),
+  ),
+  /** y = max x; dx = dy where x = y, shared equally where several are */
+  ReduceMax: reducer(
+    (line) => line.reduce((a, b) => Math.max(a, b), -Infinity),
+    extremum,
+    (a, b) => a.max(b),
+  ),
+  /** y = min x; dx = dy where x = y, shared equally where several are */
+  ReduceMin: reducer(
+    (line) => line.reduce((a, b) => Math.min(a, b), Infinity),
+    extremum,
+    (a, b) => a.min(b),
+  ),
+  /** y = Πx; see `productGradient` */
+  ReduceProd: reducer(
+    (line) => line.reduce((a, b) => a * b, 1),
+    productGradient,
+    (a, b) => a.mul(b),
+  ),
+  /** y = Σx²; dx = 2dy·x */
+  ReduceSumSquare: reducer(sumSquare, (p) => p.b.mul(p.b.scale(p.dy(), 2), p.x)),
+  /** y = Σ|x|; dx = dy·sign(x) */
+  ReduceL1: reducer(
+    (line) => sum(line.map(Math.abs)),
+    (p) => p.b.mul(p.dy(), p.b.emit('Sign', [p.x])),
+  ),
+  /** y = √Σx²; dx = x·dy/y, 0 where y = 0 */
+  ReduceL2: reducer(
+    (line) => Math.sqrt(sumSquare(line)),
+    ({ b, x, y, dy }) =>
+      b.mul(x, where(b, compare(b, 'Equal', y(), 0), b.scalarLike(x, 0), b.div(dy(), y()))),
+  ),
+  /** y = ln Σx; dx = dy·e⁻ʸ */
+  ReduceLogSum: reducer(
+    (line) => Math.log(sum(line)),
+    expanded(({ b, y, dy }) => b.mul(dy(), b.emit('Exp', [b.neg(y())]))),
+  ),
+  /** y = ln Σeˣ; dx = dy·e^(x−y) */
+  ReduceLogSumExp: reducer(logSumExp, ({ b, x, y, dy }) => b.mul(dy(), b.emit('Exp', [b.sub(x, y())]))),
+} satisfies Record<string, OpDef>
+
+function sum(line: Float64Array): number {
+  return line.reduce((a, b) => a + b, 0)
+}
+
+function sumSquare(line: Float64Array): number {
+  return line.reduce((total, x) => total + x * x, 0)
+}
+
+function logSumExp(line: Float64Array): number {
+  const top = line.reduce((a, b) => Math.max(a, b), -Infinity)
+  return top + Math.log(line.reduce((total, x) => total + Math.exp(x - top), 0))
+}
+
+/**
+ * A reduction.
+ * @param f its value over one line of elements
+ * @param gradient emits dx, which may not be broadcast over the reduced axes
+ * @param combine how two known integers combine
+ */
+function reducer(
+  f: (line: Float64Array) => number,
+  gradient: (p: Parts) => Value,
+  combine?: (a: Expr, b: Expr) => Expr,
+): OpDef {
+  return {
+    infer: (node, ctx) => inferReduction(node, ctx, combine),
+    grad: (node, g) => [() => gradient(partsOf(node, g)), null],
+    evaluate: (node, [x, axes]) => [
+      reduce(x!, axesFrom(node, axes && [...axes.data], x!.shape.length), keepsDims(node), f),
+    ],
+  }
+}
+
+function keepsDims(node: Node): boolean {
+  return node.int('keepdims', 1) === 1
+}
+
+function axesFrom(node: Node, given: readonly number[] | undefined, rank: number): number[] {
+  if (given && given.length > 0) return normalizeAxes(node, given, rank)
+  return node.int('noop_with_empty_axes', 0) === 1 ? [] : [...Array(rank).keys()]
+}
+
+/** The axes a reduction sums over; undefined where only the run tells. */
+export function reducedAxes(node: Node, rank: number): number[] | undefined {
+  const given = node.inputs[1]
+  if (!given) return axesFrom(node, undefined, rank)
+  const axes = constants(given)
+  return axes && axesFrom(node, axes, rank)
+}
+
+function inferReduction(node: Node, ctx: InferContext, combine?: (a: Expr, b: Expr) => Expr): Inferred[] {
+  const x = node.input(0)
+  if (!x.type) return []
+  const { dtype, shape } = x.type
+  const axes = shape && reducedAxes(node, shape.length)
+  if (!axes)
+    return [
+      { type: { dtype, shape: keepsDims(node) ? shape?.map((_, i) => ctx.unknownDim(0, i)) : undefined } },
+    ]
+  const type = { dtype, shape: reducedShape(shape, axes, keepsDims(node)) }
+  const isTotal = combine && axes.length === shape.length && x.known && x.known.length > 0
+  return [isTotal ? { type, known: [x.known!.reduce(combine)] } : { type }]
+}
+
+function reducedShape(shape: Shape, axes: readonly number[], keepdims: boolean): Shape {
+  return keepdims
+    ? shape.map((d, i) => (axes.includes(i) ? Expr.one : d))
+    : shape.filter((_, i) => !axes.includes(i))
+}
+
+function partsOf(node: Node, { b, dy }: GradContext): Parts {
+  const x = node.input(0)
+  const shape = shapeOf(node, x)
+  const axes = reducedAxes(node, shape.length)
+  if (!axes) {
+    throw new CompileError(
+      'dynamic-axes',
+      `${node.op} (node "${node.name}") computes its axes at run time, so it has no gradient; make its axes constant, or freeze the parameters before it with --freeze`,
+    )
+  }
+  const kept = reducedShape(shape, axes, true)
+  return { b, x, shape, axes, y: () => b.reshape(node.output(), kept), dy: () => b.reshape(dy(), kept) }
+}
+
+/** A gradient that is constant along the reduced axes. */
+function expanded(gradient: (p: Parts) => Value): (p: Parts) => Value {
+  return (p) => (p.axes.length === 0 ? gradient(p) : p.b.emit('Expand', [gradient(p), p.b.shape(p.shape)]))
+}
+
+/** dy / n with n the number of elements of a line. */
+function divideByCount({ b, shape, axes }: Parts, dy: Value): Value {
+  const count = elementCount(axes.map((a) => shape[a]!))
+  if (count.constant !== undefined) return b.scale(dy, 1 / count.constant)
+  return b.div(dy, b.cast(b.dim(count), dy.type!.dtype))
+}
+
+function extremum({ b, x, axes, y, dy }: Parts): Value {
+  const equal = compare(b, 'Equal', x, y())
+  const count = b.sum(b.cast(equal, x.type!.dtype), axes, true)
+  return where(b, equal, b.div(dy(), count))
+}
+
+/**
+ * y = Πx; dxᵢ = dy·Π_{j≠i} xⱼ without dividing by zero: with p the product of the elements that are not zero, it is
+ * dy·p/xᵢ where no other element is zero (xᵢ read as 1 where it is zero itself), else 0.
+ */
+function productGradient({ b, x, axes, dy }: Parts): Value {
+  const isZero = compare(b, 'Equal', x, 0)
+  const safe = where(b, isZero, b.scalarLike(x, 1), x)
+  const product = axes.length === 0 ? safe : b.emit('ReduceProd', [safe, b.ints(axes)])
+  const zero = b.cast(isZero, x.type!.dtype)
+  const others = b.sub(b.sum(zero, axes, true), zero)
+  return where(b, compare(b, 'Equal', others, 0), b.div(b.mul(dy(), product), safe))
+}

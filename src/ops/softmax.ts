@@ -1,0 +1,60 @@
+/** Softmax and its relatives. */
+import type { Builder } from '../builder.js'
+import type { Node, Value } from '../ir.js'
+import type { NdArray, OpDef } from '../op.js'
+import { sameAsInput } from './broadcast.js'
+import { mapLines } from './nd.js'
+import { normalizeAxis } from './shapes.js'
+
+/** Definitions of the softmax family. */
+export const softmax = {
+  /** y = eˣ / Σeˣ; dx = y·dy − y·Σ(y·dy) */
+  Softmax: {
+    infer: sameAsInput,
+    grad: (node, { b, dy }) => [
+      () => {
+        const y = node.output()
+        const product = b.mul(y, dy())
+        return b.sub(product, b.mul(y, sumLines(b, node, product)))
+      },
+    ],
+    evaluate: (node, [x]) => [alongAxis(node, x!, softmaxLine)],
+  },
+  /** y = x − ln Σeˣ; dx = dy − eʸ·Σdy */
+  LogSoftmax: {
+    infer: sameAsInput,
+    grad: (node, { b, dy }) => [
+      () => b.sub(dy(), b.mul(b.emit('Exp', [node.output()]), sumLines(b, node, dy()))),
+    ],
+    evaluate: (node, [x]) => [alongAxis(node, x!, logSoftmaxLine)],
+  },
+  /** One at the first maximum, zero elsewhere. */
+  Hardmax: { infer: sameAsInput, grad: 'none', evaluate: (node, [x]) => [alongAxis(node, x!, hardmaxLine)] },
+} satisfies Record<string, OpDef>
+
+/** x − ln Σeˣ of a line. */
+export function logSoftmaxLine(line: Float64Array): Float64Array {
+  const top = line.reduce((a, b) => Math.max(a, b), -Infinity)
+  const total = line.reduce((sum, x) => sum + Math.exp(x - top), 0)
+  return line.map((x) => x - top - Math.log(total))
+}
+
+function softmaxLine(line: Float64Array): Float64Array {
+  const top = line.reduce((a, b) => Math.max(a, b), -Infinity)
+  const exp = line.map((x) => Math.exp(x - top))
+  const total = exp.reduce((a, b) => a + b, 0)
+  return exp.map((x) => x / total)
+}
+
+function hardmaxLine(line: Float64Array): Float64Array {
+  const at = line.indexOf(line.reduce((a, b) => Math.max(a, b), -Infinity))
+  return line.map((_, i) => (i === at ? 1 : 0))
+}
+
+function sumLines(b: Builder, node: Node, x: Value): Value {
+  return b.sum(x, [node.int('axis', -1)], true)
+}
+
+function alongAxis(node: Node, x: NdArray, f: (line: Float64Array) => Float64Array): NdArray {
+  return mapLines(x, normalizeAxis(node, node.int('axis', -1), x.shape.length), f)
+}
