@@ -1,0 +1,52 @@
+/**
+ * The project's side of bench/gpt2.ts: `node worker.js <compiled directory> <threads> [--optimizer]`, JSON lines on standard
+ * input and output. It steps through the runtime's own graph, buffers and session options.
+ */
+import path from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Batch } from '../runtime/batch.js'
+import { GradientSet } from '../runtime/gradients.js'
+import { openCompiled } from '../runtime/manifest.js'
+import { TrainingState } from '../runtime/state.js'
+import { TrainingGraph } from '../runtime/training-graph.js'
+import { memory, resetPeak } from './memory.js'
+import type { StepReply, StepRequest } from './rival.js'
+
+type Request = ({ op: 'step' } & StepRequest) | { op: 'memory' } | { op: 'reset' }
+
+/** Learning rate of the optimizer's step, as the PyTorch side has it. */
+const LEARNING_RATE = 1e-5
+
+function tokenBatch(ids: readonly number[][]): Batch {
+  const tokens = {
+    dtype: 'int64',
+    shape: [ids.length, ids[0]!.length],
+    data: BigInt64Array.from(ids.flat(), BigInt),
+  }
+  return { inputs: { input_ids: tokens }, labels: tokens }
+}
+
+async function main(): Promise<void> {
+  const [directory, threads, optimizer] = process.argv.slice(2)
+  const compiled = openCompiled(directory!)
+  const graph = await TrainingGraph.open(compiled, { threads: Number(threads) })
+  const state = TrainingState.fromFile(compiled.manifest, path.join(directory!, compiled.manifest.checkpoint))
+  const gradients = new GradientSet(state.parameters)
+
+  async function step({ ids, keep }: StepRequest): Promise<StepReply> {
+    const batch = tokenBatch(ids)
+    const start = performance.now()
+    const loss = await graph.backward(state, batch, keep, gradients)
+    if (optimizer) await graph.update(state, gradients, { learning_rate: LEARNING_RATE })
+    return { ms: performance.now() - start, loss }
+  }
+
+  for await (const line of createInterface({ input: process.stdin })) {
+    const request = JSON.parse(line) as Request
+    if (request.op === 'reset') resetPeak()
+    console.log(JSON.stringify(request.op === 'step' ? await step(request) : memory()))
+  }
+  await graph.release()
+}
+
+await main()
