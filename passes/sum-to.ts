@@ -2,6 +2,7 @@
 import type { Builder } from '../src/builder.js'
 import { Expr } from '../src/expr.js'
 import type { Value } from '../src/ir.js'
+import { isMinimumOf } from '../src/ops/shapes.js'
 import { elementCount, sameShape, type Shape, type TensorType } from '../src/types.js'
 
 /**
@@ -17,12 +18,17 @@ export function sumTo(b: Builder, gradient: Value, type: TensorType): Value {
   const leading = [...Array(extra).keys()]
   const ones = to.flatMap((d, i) => (d.constant === 1 && from[extra + i]!.constant !== 1 ? [extra + i] : []))
   const unknown = to.some(
-    (d, i) => d.constant !== 1 && from[extra + i]!.constant === undefined && !d.equals(from[extra + i]!),
+    (d, i) => d.constant !== 1 && from[extra + i]!.constant === undefined && !isAlong(d, from[extra + i]!),
   )
   const axes = [...leading, ...ones]
   const summed = axes.length > 0 ? sumAxes(b, gradient, axes, from) : gradient
   const target = b.reshape(summed, dropped(from, to, extra, unknown))
   return unknown ? sumUnknown(b, target, to) : target
+}
+
+/** Whether a dimension that broadcasts to `whole` is as long: it is the same, or a table cut to its length. */
+function isAlong(d: Expr, whole: Expr): boolean {
+  return d.equals(whole) || isMinimumOf(d, whole)
 }
 
 /** The shape after the certain sums; where a dimension may or may not have been broadcast it is still the gradient's. */

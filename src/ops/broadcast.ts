@@ -5,6 +5,7 @@ import { KNOWN_LIMIT } from '../infer.js'
 import type { InferContext, Inferred, OpDef } from '../op.js'
 import { staticShape, type Dim, type Shape } from '../types.js'
 import { offsets, stridesFor } from './nd.js'
+import { isMinimumOf } from './shapes.js'
 
 /** Computes one known element of the result from one of each operand; undefined where no expression says it. */
 export type Combine = (...elements: Expr[]) => Expr | undefined
@@ -64,10 +65,13 @@ export function broadcastShapes(
   })
 }
 
-/** Dimensions broadcast together: 1 gives way, a constant wins over a symbol; undefined where two symbols differ. */
+/**
+ * Dimensions broadcast together: 1 gives way, a constant wins over a symbol, `seq` over `min(512, seq)` (a table cut to
+ * length); undefined where two symbols differ.
+ */
 export function broadcastDims(dims: readonly Dim[]): Dim | undefined {
   const others = dims.filter((d) => d.constant !== 1)
-  const first = others.find((d) => d.constant !== undefined) ?? others[0]
-  if (!first) return Expr.one
-  return first.constant !== undefined || others.every((d) => d.equals(first)) ? first : undefined
+  if (others.length === 0) return Expr.one
+  const fixed = others.find((d) => d.constant !== undefined)
+  return fixed ?? others.find((whole) => others.every((d) => d.equals(whole) || isMinimumOf(d, whole)))
 }
