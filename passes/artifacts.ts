@@ -1,0 +1,140 @@
+/** The models that a compilation emits, made from the graph at the right points of the pipeline. */
+import { cloneModel, type ValueMap } from '../src/clone.js'
+import { Expr } from '../src/expr.js'
+import { Graph, Node, Value, type Model } from '../src/ir.js'
+import { DOMAIN, DROPBP } from '../src/ops/dropbp.js'
+import { removeDeadNodes } from '../src/order.js'
+import { orderLeavesLast } from './execution-order.js'
+import { trimOutputs } from './gating/forward.js'
+import { lowerModel } from './lower.js'
+import type { CompileContext, Parameter } from './pass.js'
+import { simplifyModel } from './simplify.js'
+
+/** Name of the gradient output of a parameter. */
+export function gradientName(parameter: Parameter): string {
+  return `${parameter.name}_grad`
+}
+
+/**
+ * The forward graph with the source model's outputs and a `com.dropbp::DropBP` node on every branch. Taken after
+ * annotate-flops; a model-local function makes it loadable everywhere.
+ */
+export function annotatedModel(ctx: CompileContext, outputs: readonly Value[]): Model {
+  const map: ValueMap = new Map()
+  const model = cloneModel(ctx.model, map)
+  model.graph.setOutputs(outputs.map((v) => map.get(v)!))
+  for (const site of ctx.sites) {
+    const node = map.get(site.node!.output())!.producer!
+    node.setInputs([node.input(0)])
+    node.attributes.set('site', { type: 'string', value: site.name })
+    node.attributes.set('flops', { type: 'string', value: String(site.flops?.forward ?? Expr.zero) })
+  }
+  removeDeadNodes(model.graph)
+  dropInputs(
+    model,
+    [ctx.loss?.labelInput, ...ctx.sites.map((s) => s.keep)].map((v) => v && map.get(v)),
+  )
+  if (ctx.sites.length > 0) addDropBPFunction(model)
+  return model
+}
+
+/** A copy of the forward graph with its loss, from which the evaluation model is made once it is known what trains. */
+export class EvaluationDraft {
+  private readonly map: ValueMap = new Map()
+  private readonly model: Model
+
+  /** Taken after raise. */
+  constructor(private readonly ctx: CompileContext) {
+    this.model = cloneModel(ctx.model, this.map)
+  }
+
+  /** Forward and loss, with the trainable parameters as inputs. */
+  finish(): Model {
+    const { ctx, model, map } = this
+    model.graph.setOutputs([map.get(ctx.loss!.output)!])
+    dissolveDropBP(model)
+    removeDeadNodes(model.graph)
+    dropInputs(
+      model,
+      ctx.sites.map((s) => map.get(s.keep!)),
+    )
+    for (const node of model.graph.nodes) trimOutputs(node)
+    lowerModel(model, ctx.table)
+    const parameters = new Set(ctx.parameters.map((p) => map.get(p.value)!))
+    simplifyModel(model, ctx.table, (v) => parameters.has(v))
+    ownResults(model.graph)
+    nameLoss(model)
+    exposeParameters(model, ctx.differentiated!.parameters, map)
+    return model
+  }
+}
+
+/** The training graph. Taken at the end of the pipeline. */
+export function trainingModel(ctx: CompileContext): Model {
+  const map: ValueMap = new Map()
+  const model = cloneModel(ctx.model, map)
+  const { parameters, presentWhen } = ctx.differentiated!
+  ownResults(model.graph)
+  nameLoss(model)
+  parameters.forEach((p, i) => {
+    const value = model.graph.outputs[i + 1]!
+    value.name = gradientName(p)
+    value.type = gradientType(p, presentWhen.get(p)?.[0]?.length !== 0)
+  })
+  exposeParameters(model, parameters, map)
+  orderLeavesLast(model)
+  return model
+}
+
+/** The first dimension of a gradient that can be absent is 0 then. */
+function gradientType(p: Parameter, conditional: boolean) {
+  const type = p.value.type!
+  if (!conditional) return type
+  const [, ...rest] = type.shape!
+  return { dtype: type.dtype, shape: [Expr.symbol(`${p.name.replace(/\W/g, '_')}_rows`), ...rest] }
+}
+
+/** Gives every result a node of its own: ONNX wants results distinct, and computed. */
+function ownResults(graph: Graph): void {
+  const seen = new Set<Value>()
+  graph.outputs.forEach((v, i) => {
+    if (v.producer && !seen.has(v)) seen.add(v)
+    else graph.setOutput(i, graph.addNode(new Node('Identity', [v], [new Value(v.name, v.type)])).output())
+  })
+}
+
+function nameLoss(model: Model): void {
+  model.graph.outputs[0]!.name = 'loss'
+}
+
+/** Turns the trainable parameters' initializers into inputs, after all others, in the given order. */
+function exposeParameters(model: Model, parameters: readonly Parameter[], map: ValueMap): void {
+  for (const p of parameters) {
+    const value = map.get(p.value)!
+    model.graph.initializers.delete(value)
+    value.data = undefined
+    value.name = p.name
+    model.graph.addInput(value)
+  }
+}
+
+function dropInputs(model: Model, inputs: readonly (Value | null | undefined)[]): void {
+  for (const v of inputs) if (v && v.uses.size === 0) model.graph.removeInput(v)
+}
+
+function dissolveDropBP(model: Model): void {
+  for (const node of [...model.graph.nodes]) {
+    if (node.qualifiedOp !== DROPBP) continue
+    node.output().replaceAllUsesWith(node.input(0))
+    model.graph.removeNode(node)
+  }
+}
+
+/** `DropBP(x) = x`, so that every runtime loads the annotated model. */
+function addDropBPFunction(model: Model): void {
+  const body = new Graph('DropBP')
+  const x = body.addInput(new Value('x'))
+  body.setOutputs([body.addNode(new Node('Identity', [x], [new Value('y')])).output()])
+  const opsets = new Map([['', model.opset]])
+  model.functions.push({ domain: DOMAIN, name: 'DropBP', attributes: ['site', 'flops'], opsets, body })
+}

@@ -1,0 +1,137 @@
+/** The compiler: a model and options in, the artifacts of a compiled directory out. */
+import fs from 'node:fs'
+import path from 'node:path'
+import { cloneModel } from '../src/clone.js'
+import { writeDirectory } from '../src/directory.js'
+import type { Model } from '../src/ir.js'
+import type { Manifest } from '../src/manifest.js'
+import { saveModels } from '../src/onnx/index.js'
+import type { OpTable } from '../src/op.js'
+import { standardOps } from '../src/ops/index.js'
+import { annotatedModel, EvaluationDraft, gradientName, trainingModel } from './artifacts.js'
+import { differentiate } from './differentiate.js'
+import { buildManifest, FILES, graphFlops, type SourceFacts, type SourceInfo } from './manifest.js'
+import { buildOptimizer } from './optimizer.js'
+import type { CompileContext, CompileOptions } from './pass.js'
+import { annotating, gating, raising, runPasses, type PassListener } from './pipeline.js'
+
+/** Options of `compileModel` with their defaults filled in, and where the model came from. */
+export interface CompileRequest extends Partial<CompileOptions> {
+  source?: SourceInfo
+  /** Operator rules; `standardOps.with({ … })` adds own ones. */
+  table?: OpTable
+  listener?: PassListener
+}
+
+/** What a compilation made. Models are independent of each other and of the source. */
+export interface Compilation {
+  readonly manifest: Manifest
+  readonly training: Model
+  readonly evaluation: Model
+  readonly optimizer: Model
+  readonly annotated: Model
+  readonly context: CompileContext
+  /**
+   * Writes the compiled directory, whole or not at all.
+   * @throws IOError `output-exists` unless forced, `disk-full`, …
+   */
+  write(directory: string, options?: { force?: boolean }): void
+}
+
+/** Models with more bytes of weights keep them in a data file: far below protobuf's 2 GB, and shared by the models. */
+const EXTERNAL_THRESHOLD = 2 ** 20
+
+/** A fresh context over a copy of `source`. */
+export function newContext(source: Model, request: CompileRequest = {}): CompileContext {
+  const {
+    loss = { kind: 'auto' },
+    train = [],
+    freeze = [],
+    sites = [],
+    optimizer = 'adamw',
+    recompute = [],
+    flat = false,
+  } = request
+  return {
+    model: cloneModel(source),
+    table: request.table ?? standardOps,
+    options: { loss, train, freeze, sites, optimizer, recompute, flat },
+    parameters: [],
+    sites: [],
+    declined: [],
+    notes: [],
+  }
+}
+
+/**
+ * Compiles an inference model into a training graph with DropBP.
+ * @param source is not changed
+ * @throws CompileError with the code of what went wrong
+ */
+export function compileModel(source: Model, request: CompileRequest = {}): Compilation {
+  const ctx = newContext(source, request)
+  const { listener } = request
+  const outputs = [...ctx.model.graph.outputs]
+  runPasses(ctx, annotating, listener)
+  const annotated = annotatedModel(ctx, outputs)
+  runPasses(ctx, raising, listener)
+  const draft = new EvaluationDraft(ctx)
+  runPasses(ctx, [differentiate], listener)
+  const flops = totalFlops(ctx)
+  runPasses(ctx, gating, listener)
+  const optimizer = buildOptimizer(ctx.options.optimizer, optimized(ctx), ctx.table)
+  const manifest = buildManifest(ctx, sourceFacts(source, request.source), optimizer.spec, flops)
+  const models = {
+    training: trainingModel(ctx),
+    evaluation: draft.finish(),
+    optimizer: optimizer.model,
+    annotated,
+  }
+  const write: Compilation['write'] = (directory, { force = false } = {}) =>
+    writeDirectory(directory, force, (target) => writeArtifacts(target, models, manifest, ctx))
+  return { manifest, ...models, context: ctx, write }
+}
+
+/** FLOPs of the flat training graph, everything kept. */
+function totalFlops(ctx: CompileContext): Manifest['flops'] {
+  const { forward } = ctx.differentiated!
+  const count = (isForward: boolean): string =>
+    String(graphFlops(ctx.model, ctx.table, (n) => forward.has(n) === isForward))
+  return { forward: count(true), backward: count(false) }
+}
+
+function optimized(ctx: CompileContext) {
+  return ctx.differentiated!.parameters.map((p) => ({
+    name: p.name,
+    gradient: gradientName(p),
+    dtype: p.value.type!.dtype,
+    shape: p.value.data!.shape,
+  }))
+}
+
+function sourceFacts(
+  source: Model,
+  { file, sha256 }: SourceInfo = { file: 'model.onnx', sha256: '' },
+): SourceFacts {
+  const producer = `${source.producerName} ${source.producerVersion}`.trim()
+  return { file, sha256, opset: source.opset, irVersion: source.irVersion, producer }
+}
+
+type Models = Pick<Compilation, 'training' | 'evaluation' | 'optimizer' | 'annotated'>
+
+function writeArtifacts(directory: string, models: Models, manifest: Manifest, ctx: CompileContext): void {
+  const at = (file: string): string => path.join(directory, file)
+  const entries = [
+    { model: models.training, file: at(FILES.training) },
+    { model: models.evaluation, file: at(FILES.eval) },
+    { model: models.annotated, file: at(FILES.annotated) },
+    { model: models.optimizer, file: at(FILES.optimizer) },
+  ]
+  saveModels(entries, { externalData: { file: FILES.data, threshold: EXTERNAL_THRESHOLD } })
+  fs.mkdirSync(at(path.dirname(FILES.checkpoint)), { recursive: true })
+  const tensors = ctx.differentiated!.parameters.map((p) => [p.name, p.value.data!] as const)
+  writeDurably(at(FILES.checkpoint), (sink) => writeTensors(sink, tensors))
+  writeDurably(at(FILES.manifest), (sink) =>
+    sink.write(Buffer.from(JSON.stringify(manifest, null, 2) + '\n')),
+  )
+}
