@@ -59,6 +59,8 @@ export interface ParameterSpec {
     derived: string | null
     /** Other initializers (or framework names) tied to the same weight. */
     aliases: string[]
+    /** Where the initializer holds several parameters (an exporter merged equal ones): names of the source's nodes that read this one. */
+    uses?: string[]
   }
   /** Sites whose branch reads this parameter. */
   sites: string[]

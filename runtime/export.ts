@@ -1,0 +1,173 @@
+/** Puts trained weights back: into the source model, and into a safetensors file as the source framework has them. */
+import fs from 'node:fs'
+import path from 'node:path'
+import { DropBPError, IOError } from '../src/errors.js'
+import type { Model, Node, Value } from '../src/ir.js'
+import type { ParameterSpec } from '../src/manifest.js'
+import { loadModel, saveModel } from '../src/onnx/index.js'
+import { allGraphs } from '../src/order.js'
+import { Tensor } from '../src/tensor.js'
+import type { DType } from '../src/types.js'
+import { digestFile, replaceFile } from './files.js'
+import { affine, sameValues, transpose, type Mapping } from './layout.js'
+import type { CompiledModel } from './manifest.js'
+import { SafetensorsFile, writeSafetensors } from './safetensors.js'
+import type { TrainingState } from './state.js'
+import { bytesOf, zeros, type HostTensor } from './tensors.js'
+
+/**
+ * Writes the source model with the trained weights in place of its own; everything else stays as it was.
+ * @throws IOError `missing-source`, `changed-source`, `disk-full`, …; DropBPError `shared-initializer`, `source-mismatch`
+ */
+export function exportModel(
+  compiled: CompiledModel,
+  state: TrainingState,
+  file: string,
+  source?: string,
+): void {
+  const model = loadModel(findSource(compiled, source))
+  const start = SafetensorsFile.open(path.join(compiled.directory, compiled.manifest.checkpoint))
+  try {
+    state.parameters.forEach((spec, i) =>
+      putBack(compiled, model, spec, start.read(spec.name), state.value(i)),
+    )
+  } finally {
+    start.close()
+  }
+  saveModel(model, file)
+}
+
+/**
+ * Writes parameters under the source framework's names and in its layouts. Frozen ones are read from the source model.
+ * @throws IOError `missing-source`, `changed-source` where there are frozen parameters
+ */
+export function exportParameters(
+  compiled: CompiledModel,
+  state: TrainingState,
+  file: string,
+  source?: string,
+): void {
+  const trained = new Map(state.parameters.map((spec, i) => [spec.name, state.value(i)]))
+  const specs = compiled.manifest.parameters
+  const model = specs.some((p) => !p.trainable) ? loadModel(findSource(compiled, source)) : undefined
+  const tensors = specs.map((spec): [string, HostTensor] => {
+    const value =
+      trained.get(spec.name) ?? fromTensor(initializers(model!, spec.source.initializer)[0]!.data!)
+    return [spec.name, frameworkLayout(spec)(value)]
+  })
+  replaceFile(file, (sink) => writeSafetensors(sink, tensors, { format: 'pt' }))
+}
+
+/** The graph's layout and values turned into the framework's. */
+function frameworkLayout({ shape, source }: ParameterSpec): Mapping {
+  const invert: Mapping = source.derived === null ? (t) => t : affine(source.derived).invert
+  return source.transposed && shape.length === 2 ? (t) => invert(transpose(t)) : invert
+}
+
+/** The source file: as named, or where the compiled directory lies, told by its hash. */
+function findSource({ directory, manifest }: CompiledModel, given?: string): string {
+  const { file, sha256 } = manifest.source
+  const places =
+    given !== undefined
+      ? [given]
+      : [path.resolve(directory, file), path.resolve(directory, '..', file), path.resolve(file)]
+  const present = places.filter((place) => fs.existsSync(place))
+  const found = present.find((place) => digestFile(place).sha256 === sha256)
+  if (found !== undefined) return found
+  if (present.length > 0) {
+    throw new IOError(
+      'changed-source',
+      `${present[0]} is not the model that ${directory} was compiled from: its SHA-256 differs; compile again, or name the original with --source`,
+    )
+  }
+  throw new IOError('missing-source', `${places[0]}: the source model is not there; name it with --source`)
+}
+
+/** Writes one parameter into the initializer that held it and into those tied to it. */
+function putBack(
+  compiled: CompiledModel,
+  model: Model,
+  spec: ParameterSpec,
+  start: HostTensor,
+  trained: HostTensor,
+): void {
+  const { initializer, aliases } = spec.source
+  const own = initializers(model, initializer)
+  if (own.length === 0) throw mismatch(spec, `the source model has no initializer "${initializer}"`)
+  const sharers = compiled.manifest.parameters.filter((p) => p.source.initializer === initializer)
+  for (const value of own) {
+    const data = toTensor(mappingOf(spec, start, value)(trained))
+    if (sharers.length > 1) splitOff(value, spec, data)
+    else value.data = data
+  }
+  for (const alias of aliases) {
+    for (const value of initializers(model, alias)) {
+      if (alias !== initializer) value.data = toTensor(mappingOf(spec, start, value)(trained))
+    }
+  }
+}
+
+/** Initializers of a name, in the main graph and those below it. */
+function initializers(model: Model, name: string): Value[] {
+  return allGraphs(model.graph).flatMap((graph) => [...graph.initializers].filter((v) => v.name === name))
+}
+
+/**
+ * How the parameter becomes this initializer. Told by the values that both had at the start, so that a transposed copy or a
+ * folded expression is never guessed.
+ */
+function mappingOf(spec: ParameterSpec, start: HostTensor, value: Value): Mapping {
+  const original = fromTensor(value.data!)
+  const same: Mapping = (t) => t
+  const candidates: Mapping[] = start.shape.length === 2 ? [same, transpose] : [same]
+  if (spec.source.derived !== null) {
+    const { apply } = affine(spec.source.derived)
+    candidates.push(
+      ...candidates.map(
+        (layout): Mapping =>
+          (t) =>
+            apply(layout(t)),
+      ),
+    )
+  }
+  const found = candidates.find((candidate) => sameValues(candidate(start), original))
+  if (found) return found
+  throw mismatch(
+    spec,
+    `initializer "${value.name}" does not hold the values that the model was compiled with`,
+  )
+}
+
+/** Gives the reads of one of several parameters that an exporter merged an initializer of their own. */
+function splitOff(value: Value, spec: ParameterSpec, data: Tensor): void {
+  const readers = new Set(spec.source.uses)
+  const uses = [...value.uses].filter((use) => 'op' in use.user && readers.has(use.user.name))
+  if (uses.length === 0) {
+    throw new DropBPError(
+      'shared-initializer',
+      `parameter "${spec.name}": its initializer "${value.name}" holds several parameters, and the manifest does not say who reads this one; compile the model again`,
+    )
+  }
+  const own = value.owner!.addInitializer(spec.name, data)
+  own.type = value.type
+  for (const { user, index } of uses) (user as Node).setInput(index, own)
+  if (value.uses.size === 0) value.owner!.removeInitializer(value)
+}
+
+function mismatch(spec: ParameterSpec, why: string): DropBPError {
+  return new DropBPError(
+    'source-mismatch',
+    `parameter "${spec.name}" cannot be put back: ${why}; compile the model again`,
+  )
+}
+
+function fromTensor(tensor: Tensor): HostTensor {
+  const host = zeros(tensor.dtype, tensor.shape)
+  bytesOf(host).set(tensor.bytes())
+  return host
+}
+
+function toTensor(host: HostTensor): Tensor {
+  const bytes = bytesOf(host)
+  return new Tensor(host.dtype as DType, host.shape, () => bytes)
+}

@@ -1,0 +1,117 @@
+/** Gradient buffers: one a parameter, allocated when first present, absent where a step computed none. */
+import { DropBPError } from '../src/errors.js'
+import type { TrainableSpec } from './presence.js'
+import { floatsOf, zeros, type HostTensor } from './tensors.js'
+
+/** The gradients of one step or micro-batch. */
+export class GradientSet {
+  private readonly buffers: (HostTensor | undefined)[]
+  private present: boolean[]
+
+  constructor(readonly parameters: readonly TrainableSpec[]) {
+    this.buffers = parameters.map(() => undefined)
+    this.present = parameters.map(() => false)
+  }
+
+  /** The gradient of parameter `i`; undefined where it is absent. */
+  get(i: number): HostTensor | undefined {
+    return this.present[i] ? this.buffers[i] : undefined
+  }
+
+  /** Declares which gradients the next computation writes. */
+  expect(present: readonly boolean[]): void {
+    this.present = [...present]
+  }
+
+  /** Whether the gradient of parameter `i` is written by the next computation. */
+  expects(i: number): boolean {
+    return this.present[i]!
+  }
+
+  /** The buffer that the gradient of parameter `i` is written to. */
+  buffer(i: number): HostTensor {
+    const { dtype, shape } = this.parameters[i]!
+    return (this.buffers[i] ??= zeros(dtype, shape))
+  }
+
+  /** this += weight · other; a gradient that was absent here takes over the other's buffer. */
+  accumulate(other: GradientSet, weight: number): void {
+    this.parameters.forEach((spec, i) => {
+      const more = other.get(i)
+      if (!more) return
+      if (!this.present[i]) this.exchange(other, i)
+      const own = writable(this.buffers[i]!, spec.name)
+      if (this.present[i]) addScaled(own, writable(more, spec.name), weight)
+      else if (weight !== 1) scaleBy(own, weight)
+      this.present[i] = true
+    })
+  }
+
+  /** Multiplies every present gradient. */
+  scale(factor: number): void {
+    this.forEachPresent((data) => scaleBy(data, factor))
+  }
+
+  /** Euclidean norm over all present gradients together; NaN or infinite where an element is. */
+  norm(): number {
+    return Math.sqrt(this.squaredNorms().reduce((a, b) => a + b, 0))
+  }
+
+  /** Squared norm of each parameter's gradient; zero where it is absent. */
+  squaredNorms(): number[] {
+    const norms = this.parameters.map(() => 0)
+    this.forEachPresent((data, i) => void (norms[i] = sumOfSquares(data)))
+    return norms
+  }
+
+  private forEachPresent(visit: (data: Float32Array | Float64Array, i: number) => void): void {
+    this.parameters.forEach(({ name }, i) => {
+      if (this.present[i]) visit(writable(this.buffers[i]!, name), i)
+    })
+  }
+
+  private exchange(other: GradientSet, i: number): void {
+    const kept = this.buffers[i]
+    this.buffers[i] = other.buffers[i]
+    other.buffers[i] = kept
+    other.present[i] = false
+  }
+}
+
+function writable(tensor: HostTensor, name: string): Float32Array | Float64Array {
+  const data = floatsOf(tensor)
+  if (data === tensor.data) return data
+  throw new DropBPError(
+    'gradient-type',
+    `gradient of "${name}" is ${tensor.dtype}; gradients are accumulated and clipped in float32 or float64`,
+  )
+}
+
+function addScaled(
+  target: Float32Array | Float64Array,
+  source: Float32Array | Float64Array,
+  weight: number,
+): void {
+  for (let i = 0; i < target.length; i++) target[i]! += weight * source[i]!
+}
+
+function scaleBy(target: Float32Array | Float64Array, factor: number): void {
+  for (let i = 0; i < target.length; i++) target[i]! *= factor
+}
+
+/** In float64, with four chains, so that additions overlap. */
+function sumOfSquares(x: Float32Array | Float64Array): number {
+  let a = 0
+  let b = 0
+  let c = 0
+  let d = 0
+  const whole = x.length - (x.length % 4)
+  for (let i = 0; i < whole; i += 4) {
+    a += x[i]! * x[i]!
+    b += x[i + 1]! * x[i + 1]!
+    c += x[i + 2]! * x[i + 2]!
+    d += x[i + 3]! * x[i + 3]!
+  }
+  for (let i = whole; i < x.length; i++) a += x[i]! * x[i]!
+  return a + b + c + d
+}

@@ -1,0 +1,65 @@
+/** The runtime: trains compiled directories on ONNX Runtime. Re-exports only. */
+export { DropBPError, exitCode, IOError, UsageError } from '../src/errors.js'
+export type { Manifest, ParameterSpec, SiteSpec } from '../src/manifest.js'
+export { checkBatch, countedLabels, countedTokens, type Batch, type Dims } from './batch.js'
+export {
+  latestCheckpoint,
+  listCheckpoints,
+  readCheckpoint,
+  type CheckpointState,
+  type SavedCheckpoint,
+} from './checkpoint.js'
+export {
+  batchesOnce,
+  fixedBatch,
+  fixedLength,
+  LanguageBatches,
+  TokenWindows,
+  vocabulary,
+  type BatchSource,
+  type DataPosition,
+  type LanguageDataOptions,
+} from './data.js'
+export { exportModel, exportParameters } from './export.js'
+export { GradientSet } from './gradients.js'
+export { DropBPHandler, type HandlerOptions, type HandlerState, type MeasureGradients } from './handler.js'
+export { openCompiled, parseManifest, type CompiledModel } from './manifest.js'
+export {
+  bernoulli,
+  exactBudget,
+  POLICIES,
+  type DrawRequest,
+  type MaskPolicy,
+  type PolicyName,
+} from './policy.js'
+export { Presence, trainableParameters, type Mask, type TrainableSpec } from './presence.js'
+export { Random } from './random.js'
+export { allocateRates, type AllocationRequest, type RateBounds } from './rates.js'
+export { readSafetensors, SafetensorsFile, writeSafetensors } from './safetensors.js'
+export {
+  makeSchedule,
+  SCHEDULES,
+  type Schedule,
+  type ScheduleKind,
+  type ScheduleOptions,
+} from './schedule.js'
+export {
+  openSession,
+  type Fetches,
+  type Session,
+  type SessionFactory,
+  type SessionOptions,
+} from './session.js'
+export { TrainingState } from './state.js'
+export { floatsOf, scalar, zeros, type HostTensor, type TypedArray } from './tensors.js'
+export { checkTokens, readTokens, type TokenOptions, type Tokens } from './tokens.js'
+export {
+  Trainer,
+  type EvaluationResult,
+  type FitOptions,
+  type SkipReason,
+  type StepResult,
+  type TrainerOptions,
+  type TrainEvent,
+} from './trainer.js'
+export { TrainingGraph, type Hyperparameters } from './training-graph.js'

@@ -1,0 +1,97 @@
+/** The graphs of a compiled directory as operations: gradients of a batch, one optimizer step, the loss. */
+import path from 'node:path'
+import { UsageError } from '../src/errors.js'
+import { batchFeeds, type Batch } from './batch.js'
+import type { GradientSet } from './gradients.js'
+import type { CompiledModel } from './manifest.js'
+import { Presence, type Mask } from './presence.js'
+import { openSession, type Session, type SessionFactory, type SessionOptions } from './session.js'
+import type { TrainingState } from './state.js'
+import { floatsOf, scalar } from './tensors.js'
+
+/** Scalar inputs of the optimizer by name. */
+export type Hyperparameters = Readonly<Record<string, number>>
+
+/** The sessions of a compiled directory. The evaluation session is made when first needed. */
+export class TrainingGraph {
+  private readonly presence: Presence
+  private evaluation: Session | undefined
+
+  private constructor(
+    private readonly compiled: CompiledModel,
+    private readonly training: Session,
+    private readonly optimizer: Session,
+    private readonly open: (model: 'eval') => Promise<Session>,
+  ) {
+    this.presence = new Presence(compiled.manifest)
+  }
+
+  static async open(
+    compiled: CompiledModel,
+    options: SessionOptions = {},
+    factory: SessionFactory = openSession,
+  ): Promise<TrainingGraph> {
+    const { directory, manifest } = compiled
+    // A frozen weight inside a branch would be packed once for each `If` that reads it.
+    const frozenInBranch = manifest.parameters.some((p) => !p.trainable && p.sites.length > 0)
+    const make = (model: 'training' | 'eval' | 'optimizer', own: SessionOptions): Promise<Session> =>
+      factory(path.join(directory, manifest.models[model]), { ...own, ...options })
+    const training = await make('training', { prepack: !frozenInBranch })
+    const optimizer = await make('optimizer', { spin: false })
+    return new TrainingGraph(compiled, training, optimizer, () => make('eval', { spin: false }))
+  }
+
+  /** Computes the gradients that the mask leaves present into `into`, and returns the loss. */
+  async backward(state: TrainingState, batch: Batch, mask: Mask, into: GradientSet): Promise<number> {
+    const { manifest } = this.compiled
+    const feeds = { ...batchFeeds(manifest, batch), ...state.parameterFeeds() }
+    manifest.sites.forEach((site, i) => (feeds[site.keep] = scalar('bool', mask[i]!)))
+    into.expect(this.presence.under(mask))
+    const fetches = { [manifest.loss.output]: null, ...this.gradientFetches(into) }
+    const results = await this.training.run(feeds, fetches)
+    return floatsOf(results[manifest.loss.output]!)[0]!
+  }
+
+  /** One step of the optimizer on the present gradients. */
+  async update(state: TrainingState, gradients: GradientSet, values: Hyperparameters): Promise<void> {
+    const feeds = state.optimizerFeeds(gradients)
+    for (const { name, default: fallback } of this.compiled.manifest.optimizer.hyperparameters) {
+      feeds[name] = scalar('float32', values[name] ?? fallback)
+    }
+    await this.optimizer.run(feeds, state.optimizerFetches(gradients))
+    state.advance(gradients)
+  }
+
+  /** The loss of a batch, without gradients. */
+  async loss(state: TrainingState, batch: Batch): Promise<number> {
+    const { manifest } = this.compiled
+    this.evaluation ??= await this.open('eval')
+    const feeds = { ...batchFeeds(manifest, batch), ...state.parameterFeeds() }
+    for (const site of manifest.sites) feeds[site.keep] = scalar('bool', true)
+    const results = await this.evaluation.run(feeds, { [manifest.loss.output]: null })
+    return floatsOf(results[manifest.loss.output]!)[0]!
+  }
+
+  async release(): Promise<void> {
+    await Promise.all([this.training, this.optimizer, this.evaluation].map((s) => s?.release()))
+  }
+
+  private gradientFetches(into: GradientSet): Record<string, ReturnType<GradientSet['buffer']>> {
+    const fetches: Record<string, ReturnType<GradientSet['buffer']>> = {}
+    into.parameters.forEach((spec, i) => {
+      if (into.expects(i)) fetches[spec.gradient] = into.buffer(i)
+    })
+    return fetches
+  }
+}
+
+/** Refuses hyperparameters that the compiled optimizer does not have. */
+export function checkHyperparameters(compiled: CompiledModel, values: Hyperparameters): void {
+  const known = compiled.manifest.optimizer.hyperparameters.map((h) => h.name)
+  const unknown = Object.keys(values).find((name) => !known.includes(name))
+  if (unknown === undefined) return
+  throw new UsageError(
+    'unknown-hyperparameter',
+    `the optimizer has no "${unknown}"; it has ${known.join(', ')}`,
+  )
+}
