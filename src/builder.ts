@@ -169,8 +169,8 @@ export class Builder {
     return dims.length === 1 ? this.dim(dims[0]!) : this.ints(dims.map((d) => d.constant!))
   }
 
-  /** A target for Reshape that is constant wherever `0` (copy) and `-1` (rest) can say it. */
-  private reshapeTarget(from: Shape | undefined, dims: Shape): Value {
+  /** A target for Reshape (without `allowzero`) that is constant wherever `0` (copy) and `-1` (rest) can say it. */
+  reshapeTarget(from: Shape | undefined, dims: Shape): Value {
     const plain = dims.map((d, i) => d.constant ?? (from?.[i]?.equals(d) ? 0 : undefined))
     const open = plain.filter((d) => d === undefined).length
     const hasZero = dims.some((d) => d.constant === 0)

@@ -5,10 +5,18 @@ import { allGraphs, removeDeadNodes, topologicalOrder } from '../../src/order.js
 /** Larger constants are compared by identity alone. */
 const COMPARED_BYTES = 1024
 
-/** Shares equal small constants across all graphs, and equal deterministic nodes within each. */
-export function shareCommon(model: Model, isParameter: (v: Value) => boolean): void {
+/**
+ * Shares equal small constants across all graphs, and equal deterministic nodes within each.
+ * @param isParameter initializers that stay apart
+ * @param mayShare nodes that may be merged; all by default
+ */
+export function shareCommon(
+  model: Model,
+  isParameter: (v: Value) => boolean,
+  mayShare: (node: Node) => boolean = () => true,
+): void {
   shareConstants(model, isParameter)
-  for (const graph of allGraphs(model.graph)) shareNodes(graph)
+  for (const graph of allGraphs(model.graph)) shareNodes(graph, mayShare)
   removeDeadNodes(model.graph)
 }
 
@@ -34,7 +42,7 @@ function toMain(value: Value, main: Graph): Value {
   return main.addInitializer(value)
 }
 
-function shareNodes(graph: Graph): void {
+function shareNodes(graph: Graph, mayShare: (node: Node) => boolean): void {
   const ids = new Map<Value, number>()
   const id = (v: Value | null): number => {
     if (!v) return -1
@@ -44,7 +52,7 @@ function shareNodes(graph: Graph): void {
   const seen = new Map<string, Node>()
   for (const node of topologicalOrder(graph)) {
     const attributes = attributeKey(node)
-    if (attributes === undefined || RANDOM.test(node.op)) continue
+    if (attributes === undefined || RANDOM.test(node.op) || !mayShare(node)) continue
     const key = `${node.qualifiedOp}(${node.inputs.map(id)})${attributes}#${node.outputs.length}`
     const first = seen.get(key)
     if (!first) seen.set(key, node)

@@ -1,8 +1,8 @@
 /** Which values gradients can flow through, and which depend on the data of a graph input. */
-import { Graph, type Node, type Use, type Value } from '../src/ir.js'
-import type { OpTable } from '../src/op.js'
-import { nestedGraphs, reads, topologicalOrder } from '../src/order.js'
-import { isFloat } from '../src/types.js'
+import { Graph, type Node, type Use, type Value } from '../../src/ir.js'
+import type { OpTable } from '../../src/op.js'
+import { nestedGraphs, reads, topologicalOrder } from '../../src/order.js'
+import { isFloat } from '../../src/types.js'
 
 /** The differentiable part of a graph. */
 export class Flow {

@@ -1,0 +1,88 @@
+/** Expands calls of model-local functions. */
+import { cloneGraph, cloneNode, type ValueMap } from '../../src/clone.js'
+import { CompileError } from '../../src/errors.js'
+import { Node, Value, type Attribute, type FunctionDef, type Graph, type Model } from '../../src/ir.js'
+import { functionDefaults, overloadOf } from '../../src/onnx/index.js'
+import { DOMAIN } from '../../src/ops/dropbp.js'
+import { allGraphs, nestedGraphs, topologicalOrder } from '../../src/order.js'
+import { replaceOutputOrCopy } from './replace.js'
+
+/** Functions that a node was expanded from, outermost first. */
+type Origin = readonly FunctionDef[]
+
+/**
+ * Replaces every call by the function's body, nested calls too; functions of this project's own domain stay.
+ * @returns the default-domain opset that expanded nodes are written in, where a function imports one
+ * @throws CompileError `recursive-function`
+ */
+export function inlineFunctions(model: Model): Map<Node, number> {
+  const functions = new Map(model.functions.filter((f) => f.domain !== DOMAIN).map((f) => [keyOf(f.domain, f.name, f), f]))
+  const versions = new Map<Node, number>()
+  const origins = new Map<Node, Origin>()
+  const pending = functions.size === 0 ? [] : allGraphs(model.graph).flatMap((g) => [...g.nodes])
+  while (pending.length > 0) {
+    const call = pending.pop()!
+    const fn = functions.get(keyOf(call.domain, call.op, call))
+    if (!fn || !call.graph) continue
+    const origin = extend(origins.get(call) ?? [], fn)
+    for (const node of expand(call, fn)) {
+      origins.set(node, origin)
+      const version = fn.opsets.get('')
+      if (version !== undefined) versions.set(node, version)
+      pending.push(node)
+    }
+  }
+  const kept = model.functions.filter((f) => f.domain === DOMAIN)
+  model.functions.splice(0, model.functions.length, ...kept)
+  return versions
+}
+
+function keyOf(domain: string, name: string, of: Node | FunctionDef): string {
+  return `${domain}::${name}::${overloadOf(of)}`
+}
+
+function extend(origin: Origin, fn: FunctionDef): Origin {
+  if (origin.includes(fn)) {
+    const chain = [...origin, fn].map((f) => f.name).join(' → ')
+    throw new CompileError('recursive-function', `the model's function "${fn.name}" calls itself (${chain}); export the model again`)
+  }
+  return [...origin, fn]
+}
+
+/** Puts a function's body in the place of a call; returns the nodes put there, those of nested graphs too. */
+function expand(call: Node, fn: FunctionDef): Node[] {
+  const graph = call.graph!
+  const map: ValueMap = new Map()
+  const absent = new Value('absent')
+  fn.body.inputs.forEach((v, i) => map.set(v, call.inputs[i] ?? absent))
+  const copies = topologicalOrder(fn.body).map((node) => cloneNode(node, map))
+  const all = copies.flatMap((n) => [n, ...nestedGraphs(n).flatMap((g) => [...g.nodes])])
+  const attributes = new Map([...functionDefaults(fn), ...call.attributes])
+  for (const node of all) bindAttributes(node, attributes)
+  for (const node of copies) graph.addNode(node)
+  for (const { user, index } of [...absent.uses]) if (user instanceof Node) user.setInput(index, null)
+  for (const node of copies) describe(node, call)
+  call.outputs.forEach((output, i) => connect(output, fn.body.outputs[i], map, graph))
+  graph.removeNode(call)
+  return all
+}
+
+function connect(output: Value, result: Value | undefined, map: ValueMap, graph: Graph): void {
+  if (output.uses.size > 0 && result) replaceOutputOrCopy(output, map.get(result)!, graph)
+}
+
+/** Replaces references to the function's attributes by what the call gives, or removes them where it gives nothing. */
+function bindAttributes(node: Node, given: ReadonlyMap<string, Attribute>): void {
+  for (const [name, attribute] of [...node.attributes]) {
+    const ref = attribute.type === 'raw' && (attribute.value as { refAttrName?: string } | null)?.refAttrName
+    if (!ref) continue
+    const value = given.get(ref)
+    if (value) node.attributes.set(name, value.type === 'graph' ? { type: 'graph', value: cloneGraph(value.value) } : value)
+    else node.attributes.delete(name)
+  }
+}
+
+function describe(node: Node, call: Node): void {
+  if (call.name) node.name = node.name ? `${call.name}/${node.name}` : call.name
+  for (const [key, value] of call.metadata) if (!node.metadata.has(key)) node.metadata.set(key, value)
+}

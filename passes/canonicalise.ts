@@ -1,0 +1,115 @@
+/** Brings a model into the one form that rules see. */
+import { Builder } from '../src/builder.js'
+import { bindInputDims, inferNode, prepareInitializer } from '../src/infer.js'
+import type { Graph, Model, Node, Value } from '../src/ir.js'
+import type { OpTable } from '../src/op.js'
+import { DOMAIN } from '../src/ops/dropbp.js'
+import { reads, removeDeadNodes, topologicalOrder } from '../src/order.js'
+import { inlineKnownIf, knownScalar } from './canonical/branches.js'
+import { constantToInitializer } from './canonical/constants.js'
+import { inlineFunctions } from './canonical/functions.js'
+import { checkOpset, liftNode } from './canonical/opset.js'
+import { inheritFrom, replaceOutput, replaceOutputOrCopy } from './canonical/replace.js'
+import type { Pass } from './pass.js'
+
+/** The opset whose operator forms rules see; newer models keep theirs. */
+const CANONICAL_OPSET = 20
+const CANONICAL_IR = 10
+
+export const canonicalise: Pass = {
+  name: 'canonicalise',
+  purpose: 'Brings the model into the one form that rules see, whatever exporter and opset it comes from.',
+  needs: 'a model as it was read',
+  leaves:
+    'opset 20 to 24; no Constant, Identity or inference-mode Dropout nodes, no If with a known condition, no calls of functions but those of com.dropbp; fused operators without a gradient rule in their parts',
+  run({ model, table }) {
+    const source = model.opset
+    checkOpset(source)
+    const versions = inlineFunctions(model)
+    bindInputDims(model)
+    new Canonicaliser(model, table, source, versions).visit(model.graph)
+    removeDeadNodes(model.graph)
+    model.opsets.set('', Math.max(CANONICAL_OPSET, source))
+    model.irVersion = Math.max(CANONICAL_IR, model.irVersion)
+  },
+}
+
+/** Walks graphs forward, so that types are at hand where a rewrite asks for them. */
+class Canonicaliser {
+  constructor(
+    private readonly model: Model,
+    private readonly table: OpTable,
+    private readonly source: number,
+    /** Opsets of nodes that are not written in the source's. */
+    private readonly versions: Map<Node, number>,
+  ) {}
+
+  visit(graph: Graph): void {
+    for (const value of graph.initializers) prepareInitializer(value)
+    const pending = topologicalOrder(graph).reverse()
+    while (pending.length > 0) {
+      const node = pending.pop()!
+      if (node.graph === graph) pending.push(...[...this.step(node)].reverse())
+    }
+  }
+
+  /** Rewrites one node; returns nodes that took its place and are to be visited. */
+  private step(node: Node): readonly Node[] {
+    if (node.op === 'Constant' && node.domain === '' && constantToInitializer(node)) return []
+    const version = this.versions.get(node) ?? this.source
+    const lifted = liftNode(
+      node,
+      version,
+      new Builder(this.model, node.graph!, this.table, inheritFrom(node)),
+    )
+    if (!lifted.graph) return []
+    const taken = inlineKnownIf(lifted)
+    if (taken) return taken
+    for (const [, inner] of lifted.subgraphs) this.visit(inner)
+    this.infer(lifted)
+    if (removeIfIdentity(lifted)) return []
+    return this.lower(lifted) ?? []
+  }
+
+  /** Nodes below an unsupported operator stay untyped; infer-types reports it. */
+  private infer(node: Node): void {
+    const results = node.subgraphs.flatMap(([, inner]) => inner.outputs)
+    if ([...reads(node), ...results].every((v) => v.type?.shape)) inferNode(node, this.model, this.table)
+  }
+
+  /** Expands an operator that has no gradient rule, but whose parts may. */
+  private lower(node: Node): Node[] | undefined {
+    const def = this.table.find(node)
+    if (!def?.lower || def.grad !== 'none' || node.domain === DOMAIN) return undefined
+    if (![...reads(node)].every((v) => v.type?.shape)) return undefined
+    const emitted: Node[] = []
+    const inherit = inheritFrom(node)
+    const b = new Builder(this.model, node.graph!, this.table, (n) => {
+      inherit(n)
+      this.versions.set(n, CANONICAL_OPSET)
+      emitted.push(n)
+    })
+    def.lower(node, b).forEach((value, i) => replaceLowered(node, node.outputs[i], value))
+    node.graph!.removeNode(node)
+    return emitted
+  }
+}
+
+function replaceLowered(node: Node, output: Value | undefined, value: Value | null): void {
+  if (output && value) replaceOutputOrCopy(output, value, node.graph!)
+}
+
+/** Removes a node that passes its first input on unchanged. */
+function removeIfIdentity(node: Node): boolean {
+  if (node.domain !== '' || !passesOn(node) || !replaceOutput(node.output(), node.input(0))) return false
+  node.graph!.removeNode(node)
+  return true
+}
+
+function passesOn(node: Node): boolean {
+  if (node.op === 'Identity') return true
+  if (node.op !== 'Dropout') return false
+  const training = node.inputs[2] ? knownScalar(node.inputs[2]) : 0
+  const maskUsed = (node.outputs[1]?.uses.size ?? 0) > 0
+  return training === 0 && !maskUsed
+}

@@ -1,0 +1,53 @@
+/** Gives every value its type. */
+import { CompileError } from '../src/errors.js'
+import { bindInputDims, inferGraph } from '../src/infer.js'
+import type { Model, Node } from '../src/ir.js'
+import type { OpTable } from '../src/op.js'
+import { allGraphs } from '../src/order.js'
+import type { Pass } from './pass.js'
+import { moduleScope } from './scopes.js'
+
+export const inferTypes: Pass = {
+  name: 'infer-types',
+  purpose:
+    'Gives every value its type, with symbolic dimensions, and small integer tensors their known elements.',
+  needs: 'the canonical form',
+  leaves: 'every value typed; every open dimension bound to where it can be read at run time',
+  run({ model, table }) {
+    refuseUnsupported(model, table)
+    model.dimSources.clear()
+    bindInputDims(model)
+    inferGraph(model.graph, model, table)
+  },
+}
+
+/** @throws CompileError `unsupported-operator`, naming all of them */
+function refuseUnsupported(model: Model, table: OpTable): void {
+  const found = new Map<string, Node[]>()
+  for (const graph of allGraphs(model.graph))
+    for (const node of graph.nodes) {
+      if (table.find(node)) continue
+      const same = found.get(node.qualifiedOp) ?? []
+      found.set(node.qualifiedOp, same)
+      same.push(node)
+    }
+  if (found.size === 0) return
+  const lines = [...found].map(([op, nodes]) => `  ${op}: ${describeNodes(nodes)}`)
+  throw new CompileError(
+    'unsupported-operator',
+    `the compiler has no definition of ${found.size === 1 ? 'an operator' : `${found.size} operators`} of this model:\n` +
+      `${lines.join('\n')}\n` +
+      'Export the model without them, or define them: { infer, grad } in src/ops, or table.with({ ... }) from a program.',
+  )
+}
+
+const NODES_NAMED = 5
+
+function describeNodes(nodes: readonly Node[]): string {
+  const named = nodes.slice(0, NODES_NAMED).map((node) => {
+    const scope = moduleScope(node)
+    return `"${node.name}"${scope ? ` in ${scope}` : ''}`
+  })
+  if (nodes.length > NODES_NAMED) named.push(`${nodes.length - NODES_NAMED} more`)
+  return `${nodes.length} node${nodes.length === 1 ? '' : 's'}: ${named.join(', ')}`
+}
