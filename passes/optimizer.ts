@@ -1,0 +1,159 @@
+/** One optimizer step as a graph for stock ONNX Runtime: torch.optim's AdamW and SGD, parameter by parameter. */
+import { Builder } from '../src/builder.js'
+import { CompileError } from '../src/errors.js'
+import { Expr } from '../src/expr.js'
+import { Graph, Model, Node, Value, type Attribute } from '../src/ir.js'
+import type { OptimizerSpec } from '../src/manifest.js'
+import type { OpTable } from '../src/op.js'
+import { tensorType, type DType, type TensorType } from '../src/types.js'
+import { adamw } from './optimizers/adamw.js'
+import type { OptimizerRule, Update } from './optimizers/rule.js'
+import { sgd } from './optimizers/sgd.js'
+
+const RULES: Readonly<Record<OptimizerSpec['kind'], OptimizerRule>> = { adamw, sgd }
+
+/** A trainable parameter as the training graph has it: its input, its gradient's output, type and shape. */
+export interface OptimizedParameter {
+  name: string
+  gradient: string
+  dtype: DType
+  shape: readonly number[]
+}
+
+/**
+ * The optimizer's step over all parameters. A parameter whose gradient is empty stays as it is, decay, moments and step
+ * count included. Every reader of an input precedes, by data dependency, the writer of its output, so a runtime may bind
+ * them to one buffer.
+ *
+ * State and arithmetic are float32 (float64 where any parameter is): moments in a half type would underflow.
+ */
+export function buildOptimizer(
+  kind: OptimizerSpec['kind'],
+  parameters: readonly OptimizedParameter[],
+  table: OpTable,
+): { model: Model; spec: OptimizerSpec } {
+  const rule = RULES[kind]
+  const dtype = parameters.some((p) => p.dtype === 'float64') ? 'float64' : 'float32'
+  const spec = specOf(kind, rule, dtype, separatorFor(rule, parameters))
+  const model = new Model(new Graph(`${kind}_step`))
+  model.irVersion = 10
+  model.opsets.set('', 20)
+  const step = new StepEmitter(model, table, rule, spec, dtype)
+  for (const parameter of parameters) step.addParameter(parameter)
+  return { model, spec }
+}
+
+function specOf(
+  kind: OptimizerSpec['kind'],
+  rule: OptimizerRule,
+  dtype: DType,
+  separator: string,
+): OptimizerSpec {
+  return {
+    kind,
+    hyperparameters: Object.entries(rule.hyperparameters).map(([name, value]) => ({ name, default: value })),
+    state: rule.state.map(({ name, scalar }) => ({
+      name,
+      input: `{}${separator}${name}`,
+      output: `{}${separator}${name}${separator}next`,
+      dtype,
+      scalar,
+    })),
+    parameter: { input: '{}', output: `{}${separator}next` },
+    inPlace: true,
+  }
+}
+
+/** What stands between a parameter's name and a suffix so that no two tensors share a name (`weight` and `weight_v`, say). */
+function separatorFor(rule: OptimizerRule, parameters: readonly OptimizedParameter[]): string {
+  for (const separator of ['_', '/', '//', '::']) {
+    const spec = specOf('adamw', rule, 'float32', separator)
+    const patterns = [spec.parameter, ...spec.state].flatMap((s) => [s.input, s.output])
+    const names = parameters.flatMap((p) => [
+      p.gradient,
+      ...patterns.map((pattern) => pattern.replace('{}', () => p.name)),
+    ])
+    const all = [...Object.keys(rule.hyperparameters), ...names]
+    if (new Set(all).size === all.length) return separator
+  }
+  throw new CompileError(
+    'name-clash',
+    `the optimizer's inputs cannot be named: a parameter has the name of a hyperparameter (${Object.keys(rule.hyperparameters).join(', ')}) or of another's gradient; rename it in the source model`,
+  )
+}
+
+/** Emits one `If (Size(gradient) > 0)` for every parameter. */
+class StepEmitter {
+  private readonly b: Builder
+  private readonly update: Update
+
+  constructor(
+    private readonly model: Model,
+    private readonly table: OpTable,
+    rule: OptimizerRule,
+    private readonly spec: OptimizerSpec,
+    private readonly dtype: DType,
+  ) {
+    this.b = new Builder(model, model.graph, table)
+    const scalars = spec.hyperparameters.map(
+      ({ name }) => [name, this.input(name, tensorType('float32', []))] as const,
+    )
+    const byName = new Map(scalars)
+    this.update = rule.prepare(this.b, (name) => byName.get(name)!, dtype)
+  }
+
+  addParameter(parameter: OptimizedParameter): void {
+    const gradient = this.input(parameter.gradient, gradientType(parameter))
+    const old = this.tensors(parameter, 'input').map((v) => this.model.graph.addInput(v))
+    const next = this.tensors(parameter, 'output')
+    const present = this.b.emit('Greater', [this.b.emit('Size', [gradient]), this.b.scalar('int64', 0)])
+    const node = new Node('If', [present], next, [
+      ['then_branch', this.branch('update', (b) => this.step(b, parameter, gradient, old))],
+      ['else_branch', this.branch('leave', (b) => old.map((v) => b.emit('Identity', [v])))],
+    ])
+    node.name = `step ${parameter.name}`
+    this.model.graph.addNode(node)
+    this.model.graph.setOutputs([...this.model.graph.outputs, ...next])
+  }
+
+  /** The parameter, then its states, as the step reads or writes them. */
+  private tensors({ name, dtype, shape }: OptimizedParameter, side: 'input' | 'output'): Value[] {
+    const named = (pattern: string, type: TensorType): Value =>
+      new Value(
+        pattern.replace('{}', () => name),
+        type,
+      )
+    return [
+      named(this.spec.parameter[side], tensorType(dtype, shape)),
+      ...this.spec.state.map((s) => named(s[side], tensorType(this.dtype, s.scalar ? [] : shape))),
+    ]
+  }
+
+  private step(
+    b: Builder,
+    { shape, dtype }: OptimizedParameter,
+    gradient: Value,
+    [weight, ...state]: Value[],
+  ): Value[] {
+    // the present gradient of a scalar may come as [1], since the absent one comes as [0]
+    const shaped = shape.length === 0 ? b.emit('Reshape', [gradient, this.b.ints([])]) : gradient
+    const [next, ...states] = this.update(b, b.cast(weight!, this.dtype), b.cast(shaped, this.dtype), state)
+    return [b.cast(next!, dtype), ...states]
+  }
+
+  private branch(name: string, fill: (b: Builder) => readonly Value[]): Attribute {
+    const graph = new Graph(name)
+    graph.setOutputs(fill(new Builder(this.model, graph, this.table)))
+    return { type: 'graph', value: graph }
+  }
+
+  private input(name: string, type: TensorType): Value {
+    return this.model.graph.addInput(new Value(name, type))
+  }
+}
+
+/** The gradient's first dimension is open: it is 0 where the gradient is absent. */
+function gradientType({ name, dtype, shape }: OptimizedParameter): TensorType {
+  if (shape.length === 0) return tensorType(dtype, [])
+  return { dtype, shape: shape.map((d, i) => (i === 0 ? Expr.symbol(`rows of ${name}`) : Expr.of(d))) }
+}
