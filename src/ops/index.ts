@@ -11,12 +11,16 @@ import { layerNormalization } from './layer-normalization.js'
 import { layout } from './layout.js'
 import { logic } from './logic.js'
 import { matmul } from './matmul.js'
+import { pad } from './pad.js'
+import { random } from './random.js'
 import { reduction } from './reduction.js'
 import { reshape } from './reshape.js'
+import { scatter } from './scatter.js'
 import { select } from './select.js'
 import { shape } from './shape.js'
 import { slice } from './slice.js'
 import { softmax } from './softmax.js'
+import { top } from './top.js'
 import { trigonometry } from './trigonometry.js'
 
 /** Definitions of all operators. */
@@ -32,11 +36,15 @@ export const standardOps = new OpTable({
   ...layout,
   ...logic,
   ...matmul,
+  ...pad,
+  ...random,
   ...reduction,
   ...reshape,
+  ...scatter,
   ...select,
   ...shape,
   ...slice,
   ...softmax,
+  ...top,
   ...trigonometry,
 })

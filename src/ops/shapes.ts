@@ -104,8 +104,10 @@ export function minOf(a: Expr, b: Expr, least = 0): Expr {
 
 /** Whether `a` is a minimum with `b` as one of its arguments. */
 export function isMinimumOf(a: Expr, b: Expr): boolean {
-  const text = String(a)
-  return text.startsWith('min(') && (text.endsWith(`,${b})`) || text.startsWith(`min(${b},`))
+  const [text, part] = [String(a), String(b)]
+  if (!text.startsWith('min(')) return false
+  const others = [text.slice(`min(${part},`.length, -1), text.slice('min('.length, -`,${part})`.length)]
+  return others.some((other) => String(Expr.from(other).min(b)) === text)
 }
 
 /** Whether elements of this type, and this many, are followed symbolically. */

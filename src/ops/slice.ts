@@ -12,6 +12,7 @@ import {
 import { elementCount, type Shape } from '../types.js'
 import { build, offsetOf } from './build.js'
 import { stridesOf } from './nd.js'
+import { positionsOf } from './pad.js'
 import {
   bounds,
   constants,
@@ -154,8 +155,7 @@ function scatterSlice(node: Node, { b, dy }: GradContext): Value {
   const x = node.input(0)
   const shape = shapeOf(node, x)
   const total = elementCount(shape)
-  const end = b.emit('Squeeze', [b.dim(total)])
-  const all = b.reshape(b.emit('Range', [b.scalar('int64', 0), end, b.scalar('int64', 1)]), shape)
+  const all = positionsOf(b, shape)
   const positions = b.emit('Reshape', [b.emit('Slice', [all, ...node.inputs.slice(1)]), b.ints([-1])])
   const zeros = b.full({ dtype: x.type!.dtype, shape: [total] }, 0)
   const flat = b.emit('Reshape', [dy(), b.ints([-1])])
