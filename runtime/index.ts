@@ -53,13 +53,13 @@ export {
 export { TrainingState } from './state.js'
 export { floatsOf, scalar, zeros, type HostTensor, type TypedArray } from './tensors.js'
 export { checkTokens, readTokens, type TokenOptions, type Tokens } from './tokens.js'
-export {
-  Trainer,
-  type EvaluationResult,
-  type FitOptions,
-  type SkipReason,
-  type StepResult,
-  type TrainerOptions,
-  type TrainEvent,
-} from './trainer.js'
+export type {
+  EvaluationResult,
+  FitOptions,
+  SkipReason,
+  StepResult,
+  TrainerOptions,
+  TrainEvent,
+} from './events.js'
+export { Trainer } from './trainer.js'
 export { TrainingGraph, type Hyperparameters } from './training-graph.js'
