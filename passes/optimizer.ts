@@ -103,7 +103,8 @@ class StepEmitter {
   }
 
   addParameter(parameter: OptimizedParameter): void {
-    const gradient = this.input(parameter.gradient, gradientType(parameter))
+    // cast outside the If: stock ONNX Runtime has no Size of bfloat16
+    const gradient = this.b.cast(this.input(parameter.gradient, gradientType(parameter)), this.dtype)
     const old = this.tensors(parameter, 'input').map((v) => this.model.graph.addInput(v))
     const next = this.tensors(parameter, 'output')
     const present = this.b.emit('Greater', [this.b.emit('Size', [gradient]), this.b.scalar('int64', 0)])
@@ -137,7 +138,7 @@ class StepEmitter {
   ): Value[] {
     // the present gradient of a scalar may come as [1], since the absent one comes as [0]
     const shaped = shape.length === 0 ? b.emit('Reshape', [gradient, this.b.ints([])]) : gradient
-    const [next, ...states] = this.update(b, b.cast(weight!, this.dtype), b.cast(shaped, this.dtype), state)
+    const [next, ...states] = this.update(b, b.cast(weight!, this.dtype), shaped, state)
     return [b.cast(next!, dtype), ...states]
   }
 
