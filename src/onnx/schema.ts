@@ -183,13 +183,19 @@ export const AttributeType = {
 /** `TensorProto.DataLocation`. */
 export const DataLocation = { DEFAULT: 0, EXTERNAL: 1 } as const
 
-function build(overrides: Readonly<Record<string, Fields>>): (name: string) => protobuf.Type {
+/**
+ * @param edition both keep fields that are set to their default; `2023` also packs numbers
+ */
+function build(
+  edition: 'proto2' | '2023',
+  overrides: Readonly<Record<string, Fields>>,
+): (name: string) => protobuf.Type {
   const nested: Record<string, protobuf.AnyNestedObject> = {
     AttributeType: { values: { ...AttributeType } },
     DataLocation: { values: { ...DataLocation } },
   }
   for (const [name, fields] of Object.entries(MESSAGES)) {
-    nested[name] = { fields: fieldTable({ ...fields, ...overrides[name] }) }
+    nested[name] = { edition, fields: fieldTable({ ...fields, ...overrides[name] }) }
   }
   const root = protobuf.Root.fromJSON({ nested })
   root.resolveAll()
@@ -206,9 +212,9 @@ function fieldTable(fields: Fields): Record<string, protobuf.IField> {
 }
 
 /** A message type of the wire schema by name. */
-export const wireType = build({})
+export const wireType = build('proto2', {})
 /** The same for plain objects, whose typed tensor data is arrays of numbers. */
-export const plainType = build(PLAIN)
+export const plainType = build('2023', PLAIN)
 
 /** What every decoded message may carry: raw bytes (tag included) of fields that the schema does not list. */
 export interface Message {

@@ -55,8 +55,21 @@ export function encodePlaced(model: Model, options: EncodeOptions, place: Placem
       `the model has ${size} bytes of weights; protobuf ends at 2 GB: save them as external data`,
     )
   }
-  const proto = new ModelWriter(model, options, place).write()
-  return wireType('ModelProto').encode(proto).finish()
+  return wireType('ModelProto')
+    .encode(modelToProto(model, options, place))
+    .finish()
+}
+
+/** The messages of a model. */
+export function modelToProto(model: Model, options: EncodeOptions, place: Placement): ModelProto {
+  return new ModelWriter(model, options, place).write()
+}
+
+/** The messages of a graph, with the names that it has in its model. */
+export function graphToProto(graph: Graph, options: EncodeOptions, place: Placement): GraphProto {
+  let root = graph
+  while (root.owner?.graph) root = root.owner.graph
+  return new GraphWriter(new Names(root), options, place).write(graph)
 }
 
 /** The distinct data of all initializers of the main graph and the graphs in it. */
