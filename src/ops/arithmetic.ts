@@ -43,7 +43,7 @@ export const arithmetic = {
    * da = dy, dc = −dy·trunc(a/c), which is −dy·(a − y)/c; almost everywhere.
    */
   Mod: {
-    infer: broadcasting((a, c) => a.sub(c.mul(divideKnown(a, c) ?? Expr.zero))),
+    infer: (node, ctx) => broadcasting(node.int('fmod', 0) ? undefined : floorModKnown)(node, ctx),
     grad: (node, { b, dy }) => [
       () => dy(),
       () => b.neg(b.mul(dy(), b.div(b.sub(node.input(0), node.output()), node.input(1)))),
@@ -136,6 +136,10 @@ function divideKnown(a: Expr, c: Expr): Expr | undefined {
   const [x, y] = [a.constant, c.constant]
   if (x !== undefined && y !== undefined) return y === 0 ? undefined : Expr.of(Math.trunc(x / y))
   return (x ?? 0) < 0 || (y ?? 1) <= 0 ? undefined : a.div(c)
+}
+
+function floorModKnown(a: Expr, c: Expr): Expr | undefined {
+  return c.constant === 0 ? undefined : a.sub(c.mul(a.div(c)))
 }
 
 function powKnown(x: Expr, p: Expr): Expr | undefined {

@@ -1,6 +1,7 @@
 /** What gradient rules emit again and again. */
 import type { Builder } from '../builder.js'
 import type { Value } from '../ir.js'
+import { elementCount, type Shape } from '../types.js'
 
 /** x + c. */
 export function plus(b: Builder, x: Value, c: number): Value {
@@ -35,4 +36,11 @@ export function where(b: Builder, mask: Value, x: Value, otherwise: Value | numb
 export function lazy<T>(make: () => T): () => T {
   let made: { value: T } | undefined
   return () => (made ??= { value: make() }).value
+}
+
+/** x / n with n the number of elements along the given dimensions. */
+export function divideByCount(b: Builder, x: Value, dims: Shape): Value {
+  const count = elementCount(dims)
+  if (count.constant !== undefined) return b.scale(x, 1 / count.constant)
+  return b.div(x, b.cast(b.dim(count), x.type!.dtype))
 }

@@ -2,33 +2,19 @@
 import { dtypeOf, float, type Builder } from '../builder.js'
 import { Expr } from '../expr.js'
 import type { Node, Value } from '../ir.js'
-import type { Inferred, NdArray, OpDef } from '../op.js'
+import type { GradContext, GradRule, Inferred, NdArray, OpDef } from '../op.js'
 import type { DType, TensorType } from '../types.js'
 import { sameAsInput } from './broadcast.js'
-import { lazy, plus, square } from './emit.js'
+import { divideByCount, lazy, plus, square } from './emit.js'
 import { map, reduce, zip } from './nd.js'
 import { normalizeAxis, shapeOf } from './shapes.js'
 
 /** Definitions of layer and RMS normalisation. */
 export const layerNormalization = {
-  /**
-   * y = x̂·scale + bias, x̂ = (x − mean)·inv; outputs mean and inv = 1/√(var + ε) serve the gradient:
-   * dx = inv·(g − mean(g) − x̂·mean(g·x̂)) with g = dy·scale; dscale = dy·x̂, dbias = dy
-   */
+  /** y = x̂·scale + bias, x̂ = (x − mean)·inv, inv = 1/√(var + ε). Outputs: y, mean, inv. */
   LayerNormalization: {
     infer: inferWithStatistics,
-    grad: (node, { b, dy, saved }) => {
-      const [x, scale] = [node.input(0), node.input(1)]
-      const axes = normalizedAxes(node, shapeOf(node, x).length)
-      const statistic = (i: number) => b.cast(saved(i, statisticType(node, x.type!)), x.type!.dtype)
-      const inv = lazy(() => statistic(2))
-      const normalized = lazy(() => b.mul(b.sub(x, statistic(1)), inv()))
-      return [
-        () => centredGradient(b, b.mul(dy(), scale), normalized(), inv(), axes),
-        () => b.mul(dy(), normalized()),
-        () => dy(),
-      ]
-    },
+    grad: layerNormalizationGradient,
     evaluate: (node, [x, scale, bias]) => {
       const { y, mean, inv } = normalize(x!, normalizedAxes(node, x!.shape.length), epsilon(node), true)
       const scaled = zip([y, scale!], (v, s) => v * s)
@@ -95,6 +81,37 @@ export const layerNormalization = {
     },
   },
 } satisfies Record<string, OpDef>
+
+/**
+ * With x̂ from the mean and inv outputs and g = dy·scale: dx = inv·(g − mean(g) − x̂·mean(g·x̂)); dscale = dy·x̂, dbias = dy.
+ * Where the statistics themselves reach the loss, dx also has dmean/n − dinv·inv²·x̂/n.
+ */
+function layerNormalizationGradient(node: Node, g: GradContext): ReturnType<GradRule> {
+  const { b, dy } = g
+  const [x, scale] = [node.input(0), node.input(1)]
+  const axes = normalizedAxes(node, shapeOf(node, x).length)
+  const statistic = (i: number) => b.cast(g.saved(i, statisticType(node, x.type!)), x.type!.dtype)
+  const inv = lazy(() => statistic(2))
+  const normalized = lazy(() => b.mul(b.sub(x, statistic(1)), inv()))
+  return [
+    () => {
+      const terms = [centredGradient(b, b.mul(dy(), scale), normalized(), inv(), axes)]
+      if (g.has(1)) terms.push(perElement(dy(1)))
+      if (g.has(2)) terms.push(b.neg(b.mul(normalized(), b.mul(perElement(dy(2)), square(b, inv())))))
+      return terms.reduce((sum, term) => b.add(sum, term))
+    },
+    () => b.mul(dy(), normalized()),
+    () => dy(),
+  ]
+
+  function perElement(d: Value): Value {
+    return divideByCount(
+      b,
+      b.cast(d, x.type!.dtype),
+      axes.map((a) => shapeOf(node, x)[a]!),
+    )
+  }
+}
 
 /**
  * Gradient of x̂ = (x − mean)·inv with respect to x, for statistics over `axes`.

@@ -4,8 +4,8 @@ import { CompileError } from '../errors.js'
 import { Expr } from '../expr.js'
 import type { Node, Value } from '../ir.js'
 import type { GradContext, InferContext, Inferred, OpDef } from '../op.js'
-import { elementCount, type Shape } from '../types.js'
-import { compare, where } from './emit.js'
+import type { Shape } from '../types.js'
+import { compare, divideByCount, where } from './emit.js'
 import { reduce } from './nd.js'
 import { constants, normalizeAxes, shapeOf } from './shapes.js'
 
@@ -30,7 +30,13 @@ export const reduction = {
   /** y = Σx / n; dx = dy / n */
   ReduceMean: reducer(
     (line) => sum(line) / line.length,
-    expanded((p) => divideByCount(p, p.dy())),
+    expanded(({ b, shape, axes, dy }) =>
+      divideByCount(
+        b,
+        dy(),
+        axes.map((a) => shape[a]!),
+      ),
+    ),
   ),
   /** y = max x; dx = dy where x = y, shared equally where several are */
   ReduceMax: reducer(
@@ -159,13 +165,6 @@ function partsOf(node: Node, { b, dy }: GradContext): Parts {
 /** A gradient that is constant along the reduced axes. */
 function expanded(gradient: (p: Parts) => Value): (p: Parts) => Value {
   return (p) => (p.axes.length === 0 ? gradient(p) : p.b.emit('Expand', [gradient(p), p.b.shape(p.shape)]))
-}
-
-/** dy / n with n the number of elements of a line. */
-function divideByCount({ b, shape, axes }: Parts, dy: Value): Value {
-  const count = elementCount(axes.map((a) => shape[a]!))
-  if (count.constant !== undefined) return b.scale(dy, 1 / count.constant)
-  return b.div(dy, b.cast(b.dim(count), dy.type!.dtype))
 }
 
 function extremum({ b, x, axes, y, dy }: Parts): Value {
