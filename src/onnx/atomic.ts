@@ -83,7 +83,7 @@ const REASONS: Readonly<Record<string, readonly [code: string, what: string]>> =
 }
 
 /** Runs a file operation; its failure becomes an IOError with a code. */
-function coded<T>(target: string, run: () => T): T {
+export function coded<T>(target: string, run: () => T): T {
   try {
     return run()
   } catch (cause) {

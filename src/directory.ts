@@ -1,0 +1,91 @@
+/** Directories that appear complete or not at all. */
+import { randomBytes } from 'node:crypto'
+import fs from 'node:fs'
+import path from 'node:path'
+import { IOError } from './errors.js'
+import { coded } from './onnx/atomic.js'
+
+/** A directory is one of ours, and may be replaced, when it holds this file with this format in it. */
+const MANIFEST = { file: 'manifest.json', format: 'dropbp-manifest' }
+
+/**
+ * Fills a directory beside the target and renames it into place. With `force` it replaces a compiled directory, which
+ * stays whole until then; files in it that the new one does not have (checkpoints of a training run, say) are kept.
+ * @param fill writes the files into the directory it is given
+ * @throws IOError `output-exists`, `foreign-directory`, `disk-full`, `no-permission`, …; nothing is left behind then
+ */
+export function writeDirectory(directory: string, force: boolean, fill: (temporary: string) => void): void {
+  checkOutput(directory, force)
+  const target = fs.existsSync(directory) ? fs.realpathSync(directory) : path.resolve(directory)
+  const parent = path.dirname(target)
+  const madeParent = coded(directory, () => fs.mkdirSync(parent, { recursive: true }))
+  const temporary = sibling(target, 'new')
+  try {
+    coded(directory, () => fs.mkdirSync(temporary))
+    fill(temporary)
+    place(temporary, target)
+  } catch (error) {
+    fs.rmSync(madeParent ?? temporary, { recursive: true, force: true })
+    throw error
+  }
+}
+
+/**
+ * Whether a compilation may be written to `directory`, asked before the work starts.
+ * @throws IOError `output-exists`, `foreign-directory`
+ */
+export function checkOutput(directory: string, force: boolean): void {
+  const stat = coded(directory, () => fs.statSync(directory, { throwIfNoEntry: false }))
+  if (!stat) return
+  if (!stat.isDirectory()) {
+    throw new IOError('output-exists', `${directory} is a file; name a directory with --out`)
+  }
+  if (!force) {
+    throw new IOError(
+      'output-exists',
+      `${directory} exists; replace it with --force or name another with --out`,
+    )
+  }
+  if (isCompiled(directory) || coded(directory, () => fs.readdirSync(directory)).length === 0) return
+  throw new IOError(
+    'foreign-directory',
+    `${directory} holds files and no ${MANIFEST.file} of dropbp, so --force does not replace it; name another with --out`,
+  )
+}
+
+function isCompiled(directory: string): boolean {
+  try {
+    const manifest: unknown = JSON.parse(fs.readFileSync(path.join(directory, MANIFEST.file), 'utf8'))
+    return (manifest as { format?: unknown } | null)?.format === MANIFEST.format
+  } catch {
+    return false
+  }
+}
+
+function sibling(target: string, what: string): string {
+  return path.join(
+    path.dirname(target),
+    `.${path.basename(target)}.${what}-${process.pid}-${randomBytes(4).toString('hex')}`,
+  )
+}
+
+/** Renames into place; an old directory steps aside first and comes back where that fails. */
+function place(temporary: string, target: string): void {
+  if (!fs.existsSync(target)) {
+    coded(target, () => fs.renameSync(temporary, target))
+    return
+  }
+  const aside = sibling(target, 'old')
+  coded(target, () => fs.renameSync(target, aside))
+  try {
+    coded(target, () => fs.renameSync(temporary, target))
+  } catch (error) {
+    fs.renameSync(aside, target)
+    throw error
+  }
+  for (const name of fs.readdirSync(aside)) {
+    const kept = path.join(target, name)
+    if (!fs.existsSync(kept)) fs.renameSync(path.join(aside, name), kept)
+  }
+  fs.rmSync(aside, { recursive: true, force: true })
+}
