@@ -100,6 +100,7 @@ export class Builder {
   /** Reshape without reading any activation's shape; free where the shape is already right. */
   reshape(x: Value, dims: Shape): Value {
     if (sameShape(x.type!.shape, dims)) return x
+    if (dims.some((d) => d.constant === 0)) return this.emit('Reshape', [x, this.shape(dims)], { allowzero: 1 })
     return this.emit('Reshape', [x, this.reshapeTarget(x.type!.shape, dims)])
   }
 
