@@ -175,20 +175,6 @@ function cachePositions(node: Node, b: Builder): Value {
   ])
 }
 
-function evaluateTensorScatter(
-  node: Node,
-  [cache, update, starts]: readonly (NdArray | undefined)[],
-): NdArray[] {
-  const axis = normalizeAxis(node, node.int('axis', -2), cache!.shape.length)
-  const strides = stridesOf(cache!.shape)
-  const data = cache!.data.slice()
-  forEachIndex(update!.shape, (index, flat) => {
-    const at = ((starts?.data[index[0]!] ?? 0) + index[axis]!) % cache!.shape[axis]!
-    data[offsetOf(index.with(axis, at), strides)] = update!.data[flat]!
-  })
-  return [{ ...cache!, data }]
-}
-
 /** Definitions of the scattering operators. */
 export const scatter = {
   ScatterElements: scatterElements,
@@ -205,6 +191,5 @@ export const scatter = {
       const axis = normalizeAxis(node, node.int('axis', -2), shapeOf(node, node.input(0)).length)
       return [b.emit('ScatterElements', [node.input(0), cachePositions(node, b), node.input(1)], { axis })]
     },
-    evaluate: evaluateTensorScatter,
   },
 } satisfies Record<string, OpDef>
