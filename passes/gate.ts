@@ -12,7 +12,7 @@ import { ForwardGates } from './gating/forward.js'
 import { recomputeRegion } from './gating/recompute.js'
 import { branchRegions } from './gating/regions.js'
 import { rootSaved } from './gating/root-saved.js'
-import type { CompileContext, Pass } from './pass.js'
+import type { CompileContext, Pass, Site } from './pass.js'
 
 export const gate: Pass = {
   name: 'gate',
@@ -32,6 +32,7 @@ export const gate: Pass = {
     rootSaved(graph, isBackward)
     removeDeadNodes(graph)
     const regions = branchRegions(graph, ctx.sites, isForward)
+    dissolveDropBP(ctx, regions)
     for (const [site, region] of regions) {
       if (ctx.options.recompute.includes(site.kind) && !ctx.options.flat) recomputeRegion(region, isBackward)
     }
@@ -39,7 +40,6 @@ export const gate: Pass = {
     const execution = executionOf(graph, isBackward, gates)
     recordPresence(ctx, execution)
     recordFlops(ctx, execution)
-    dissolveDropBP(ctx)
     if (ctx.options.flat) return flatten(model, table)
 
     const branches = new Branches(model, table, gates)
@@ -68,10 +68,15 @@ function recordFlops(ctx: CompileContext, { conditions }: Execution): void {
   )
 }
 
-function dissolveDropBP(ctx: CompileContext): void {
+function dissolveDropBP(ctx: CompileContext, regions: Map<Site, Node[]>): void {
   for (const node of [...ctx.model.graph.nodes]) {
     if (node.qualifiedOp !== DROPBP) continue
     node.output().replaceAllUsesWith(node.input(0))
     ctx.model.graph.removeNode(node)
   }
+  for (const [site, region] of regions)
+    regions.set(
+      site,
+      region.filter((n) => n.graph),
+    )
 }

@@ -17,11 +17,9 @@ export interface Batch {
 export function scheduleBatches(conditions: ReadonlyMap<Node, Condition>): Batch[] {
   const scheduler = new Scheduler(conditions)
   const batches: Batch[] = []
-  let current = Condition.always
   while (scheduler.remaining > 0) {
-    const nodes = scheduler.drain(current)
-    if (nodes.length > 0) batches.push({ condition: current, nodes })
-    current = current.isAlways || !scheduler.isReady(Condition.always) ? scheduler.next() : Condition.always
+    const condition = scheduler.isReady(Condition.always) ? Condition.always : scheduler.next()
+    batches.push({ condition, nodes: scheduler.drain(condition) })
   }
   return batches
 }
@@ -61,8 +59,7 @@ class Scheduler {
         if (this.waiting.get(reader) === 0) this.push(reader)
       }
     }
-    const entry = this.left.get(condition.key)
-    if (entry) entry.count -= nodes.length
+    this.left.get(condition.key)!.count -= nodes.length
     this.remaining -= nodes.length
     return nodes
   }

@@ -44,8 +44,10 @@ export class Branches {
     other: Graph,
     results: readonly BranchResult[],
   ): Value[] {
-    then.setOutputs(results.map((r) => this.own(then, r.then)))
-    other.setOutputs(results.map((r) => this.own(other, r.else)))
+    for (const r of results) {
+      then.setOutput(then.outputs.length, this.own(then, r.then))
+      other.setOutput(other.outputs.length, this.own(other, r.else))
+    }
     const outputs = results.map((r) => new Value(r.then.name, r.then.type))
     const node = new Node('If', [condition], outputs, [
       ['then_branch', { type: 'graph', value: then }],
@@ -56,9 +58,9 @@ export class Branches {
     return outputs
   }
 
-  /** A value that a branch may return: one of its own. ONNX forbids returning an outer value directly. */
+  /** A value that a branch may return: one of its own, once. ONNX forbids returning an outer value directly. */
   private own(graph: Graph, value: Value): Value {
-    if (value.producer?.graph === graph) return value
+    if (value.producer?.graph === graph && !graph.outputs.includes(value)) return value
     return this.builder(graph).emit('Identity', [value], {}, { name: value.name })
   }
 

@@ -128,23 +128,27 @@ export class ForwardGates {
 
   private outline(plan: Plan): void {
     const { site, region } = plan
-    const needed = [...region].flatMap((n) => n.outputs).filter((v) => this.isReadOutside(v, plan))
-    const both = needed.filter((v) => !plan.saved.includes(v))
+    const saved = [...plan.saved, ...plan.copies]
+    const savedUses = saved.map((v) => this.backwardUses(v))
+    const both = [...region].flatMap((n) => n.outputs).filter((v) => this.isReadBesides(v, plan))
+    const bothUses = both.map((v) =>
+      usesOutside(v, region).filter((u) => !savedUses.some((s) => s.includes(u))),
+    )
     const [then, other] = [new Graph(`${site.name}_kept`), new Graph(`${site.name}_dropped`)]
     const map = cloneSlice(region, both, other)
-    const outerUses = needed.map((v) => usesOutside(v, region))
-    const copyUses = plan.copies.map((v) => this.backwardUses(v))
     moveNodes([...region], then)
     const results: BranchResult[] = [
-      ...needed.map((v) => ({ then: v, else: map.get(v) ?? this.branches.empty(v.type!) })),
-      ...plan.copies.map((v) => ({ then: v, else: this.branches.empty(v.type!) })),
+      ...both.map((v) => ({ then: v, else: map.get(v)! })),
+      ...saved.map((v) => ({ then: v, else: this.branches.empty(v.type!) })),
     ]
     const outputs = this.branches.makeIf(`forward/${site.name}`, plan.condition, then, other, results)
-    ;[...outerUses, ...copyUses].forEach((uses, i) => redirect(uses, outputs[i]!))
+    ;[...bothUses, ...savedUses].forEach((uses, i) => redirect(uses, outputs[i]!))
   }
 
-  private isReadOutside(value: Value, plan: Plan): boolean {
-    return usesOutside(value, plan.region).length > 0
+  /** Whether a region value is read outside by somebody else than the kept backward. */
+  private isReadBesides(value: Value, plan: Plan): boolean {
+    const outside = usesOutside(value, plan.region)
+    return plan.saved.includes(value) ? outside.length > this.backwardUses(value).length : outside.length > 0
   }
 }
 
