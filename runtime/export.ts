@@ -25,7 +25,7 @@ export function exportModel(
   file: string,
   source?: string,
 ): void {
-  const model = loadModel(findSource(compiled, source))
+  const model = loadModel(locateSource(compiled, source))
   const start = SafetensorsFile.open(path.join(compiled.directory, compiled.manifest.checkpoint))
   try {
     state.parameters.forEach((spec, i) =>
@@ -49,7 +49,7 @@ export function exportParameters(
 ): void {
   const trained = new Map(state.parameters.map((spec, i) => [spec.name, state.value(i)]))
   const specs = compiled.manifest.parameters
-  const model = specs.some((p) => !p.trainable) ? loadModel(findSource(compiled, source)) : undefined
+  const model = specs.some((p) => !p.trainable) ? loadModel(locateSource(compiled, source)) : undefined
   const tensors = specs.map((spec): [string, HostTensor] => {
     const value =
       trained.get(spec.name) ?? fromTensor(initializers(model!, spec.source.initializer)[0]!.data!)
@@ -64,8 +64,11 @@ function frameworkLayout({ shape, source }: ParameterSpec): Mapping {
   return source.transposed && shape.length === 2 ? (t) => invert(transpose(t)) : invert
 }
 
-/** The source file: as named, or where the compiled directory lies, told by its hash. */
-function findSource({ directory, manifest }: CompiledModel, given?: string): string {
+/**
+ * The source file: as named, or where the compiled directory lies, told by its hash.
+ * @throws IOError `missing-source`, `changed-source`
+ */
+export function locateSource({ directory, manifest }: CompiledModel, given?: string): string {
   const { file, sha256 } = manifest.source
   const places =
     given !== undefined

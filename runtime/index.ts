@@ -20,7 +20,7 @@ export {
   type DataPosition,
   type LanguageDataOptions,
 } from './data.js'
-export { exportModel, exportParameters } from './export.js'
+export { exportModel, exportParameters, locateSource } from './export.js'
 export { GradientSet } from './gradients.js'
 export { DropBPHandler, type HandlerOptions, type HandlerState, type MeasureGradients } from './handler.js'
 export { openCompiled, parseManifest, type CompiledModel } from './manifest.js'

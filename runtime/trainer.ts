@@ -205,8 +205,8 @@ export class Trainer {
   }
 
   /** Writes the parameters under the source framework's names and in its layouts. */
-  exportParameters(file: string): void {
-    exportParameters(this.compiled, this.state, file)
+  exportParameters(file: string, source?: string): void {
+    exportParameters(this.compiled, this.state, file, source)
   }
 
   /** Frees the sessions. */

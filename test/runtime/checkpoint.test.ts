@@ -2,12 +2,29 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { latestCheckpoint, listCheckpoints, readCheckpoint, Trainer, type TrainEvent } from '../../runtime/index.js'
+import {
+  latestCheckpoint,
+  listCheckpoints,
+  readCheckpoint,
+  Trainer,
+  type TrainEvent,
+} from '../../runtime/index.js'
 import { openTiny, temporaryDirectory, tinyData } from './tiny.js'
 
-const OPTIONS = { steps: 20, schedule: 'cosine', warmup: 4, clipNorm: 0.6, dropbp: { dropRate: 0.5, seed: 5 }, rates: 'sensitivity' } as const
+const OPTIONS = {
+  steps: 20,
+  schedule: 'cosine',
+  warmup: 4,
+  clipNorm: 0.6,
+  dropbp: { dropRate: 0.5, seed: 5 },
+  rates: 'sensitivity',
+} as const
 
-async function fit(trainer: Trainer, data: ReturnType<typeof tinyData>, extra: object = {}): Promise<TrainEvent[]> {
+async function fit(
+  trainer: Trainer,
+  data: ReturnType<typeof tinyData>,
+  extra: object = {},
+): Promise<TrainEvent[]> {
   const events: TrainEvent[] = []
   for await (const event of trainer.fit({ data, accumulate: 2, ...extra })) events.push(event)
   return events
@@ -30,7 +47,12 @@ describe('resuming', () => {
     const root = temporaryDirectory()
     const first = await openTiny(OPTIONS)
     const stop = new AbortController()
-    for await (const event of first.fit({ data: tinyData(first, { seed: 9 }), accumulate: 2, checkpoints: root, signal: stop.signal })) {
+    for await (const event of first.fit({
+      data: tinyData(first, { seed: 9 }),
+      accumulate: 2,
+      checkpoints: root,
+      signal: stop.signal,
+    })) {
       if (event.type === 'step' && event.step === at) stop.abort()
     }
     expect(listCheckpoints(root).map((c) => c.step)).toEqual([at])
@@ -74,7 +96,9 @@ describe('damage', () => {
     const root = await saved([1, 2])
     const newest = listCheckpoints(root)[0]!.directory
     damage(path.join(newest, 'optimizer.safetensors'))
-    expect(() => readCheckpoint(newest)).toThrow(expect.objectContaining({ code: 'checkpoint-corrupt', kind: 'io' }))
+    expect(() => readCheckpoint(newest)).toThrow(
+      expect.objectContaining({ code: 'checkpoint-corrupt', kind: 'io' }),
+    )
     const found = latestCheckpoint(root)
     expect(found.step).toBe(1)
     expect(found.damaged).toHaveLength(1)
@@ -84,7 +108,9 @@ describe('damage', () => {
     const root = await saved([1])
     fs.writeFileSync(path.join(listCheckpoints(root)[0]!.directory, 'state.json'), '{')
     expect(() => latestCheckpoint(root)).toThrow(expect.objectContaining({ code: 'no-checkpoint' }))
-    expect(() => latestCheckpoint(temporaryDirectory())).toThrow(expect.objectContaining({ code: 'no-checkpoint' }))
+    expect(() => latestCheckpoint(temporaryDirectory())).toThrow(
+      expect.objectContaining({ code: 'no-checkpoint' }),
+    )
   })
 
   it('a checkpoint of another model is refused', async () => {
@@ -106,26 +132,32 @@ function flip(file: string): void {
 describe('a full disk', () => {
   afterEach(() => vi.restoreAllMocks())
 
-  it.each([1, 3, 5, 7])('at write %i is told, nothing half-written stays, the old checkpoint is intact', async (nth) => {
-    const root = temporaryDirectory()
-    const trainer = await openTiny(OPTIONS)
-    const data = tinyData(trainer)
-    await trainer.trainStep([data.next()])
-    const { directory } = trainer.save(root, data.position())
-    await trainer.trainStep([data.next()])
-    const write = fs.writeSync.bind(fs) as (...args: unknown[]) => number
-    let writes = 0
-    vi.spyOn(fs, 'writeSync').mockImplementation((...args: unknown[]) => {
-      if (++writes >= nth) throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' })
-      return write(...args)
-    })
-    expect(() => trainer.save(root, data.position())).toThrow(expect.objectContaining({ code: 'disk-full', kind: 'io' }))
-    vi.restoreAllMocks()
-    expect(fs.readdirSync(root)).toEqual([path.basename(directory)])
-    expect(latestCheckpoint(root).step).toBe(1)
-    trainer.save(root, data.position())
-    expect(latestCheckpoint(root).step).toBe(2)
-  })
+  it.each([1, 3, 5, 7])(
+    'at write %i is told, nothing half-written stays, the old checkpoint is intact',
+    async (nth) => {
+      const root = temporaryDirectory()
+      const trainer = await openTiny(OPTIONS)
+      const data = tinyData(trainer)
+      await trainer.trainStep([data.next()])
+      const { directory } = trainer.save(root, data.position())
+      await trainer.trainStep([data.next()])
+      const write = fs.writeSync.bind(fs) as (...args: unknown[]) => number
+      let writes = 0
+      vi.spyOn(fs, 'writeSync').mockImplementation((...args: unknown[]) => {
+        if (++writes >= nth)
+          throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' })
+        return write(...args)
+      })
+      expect(() => trainer.save(root, data.position())).toThrow(
+        expect.objectContaining({ code: 'disk-full', kind: 'io' }),
+      )
+      vi.restoreAllMocks()
+      expect(fs.readdirSync(root)).toEqual([path.basename(directory)])
+      expect(latestCheckpoint(root).step).toBe(1)
+      trainer.save(root, data.position())
+      expect(latestCheckpoint(root).step).toBe(2)
+    },
+  )
 })
 
 describe('a process that dies while saving', () => {

@@ -29,7 +29,10 @@ function model(count: number, head: boolean): Part {
       flops: { forward: 'seq', backward: `${index + 1}*batch*seq^2` },
       parameters: [`p${index}`],
     })),
-    parameters: [...names.map((s, i) => parameter(`p${i}`, [[s]])), ...(head ? [parameter('head', [[]])] : [])],
+    parameters: [
+      ...names.map((s, i) => parameter(`p${i}`, [[s]])),
+      ...(head ? [parameter('head', [[]])] : []),
+    ],
     flops: { forward: 'seq', backward: '100*batch*seq^2' },
   }
 }
@@ -57,7 +60,12 @@ it('reads FLOPs at the dimensions of the data', () => {
 
 it('counts how often each site was dropped', () => {
   const h = handler(2, true, {})
-  for (const mask of [[true, false], [false, false], [true, true]]) h.record(mask)
+  for (const mask of [
+    [true, false],
+    [false, false],
+    [true, true],
+  ])
+    h.record(mask)
   expect(h.extractCount()).toEqual([1, 2])
 })
 
@@ -86,7 +94,8 @@ describe('all sites dropped', () => {
 })
 
 it('draws the same masks from the same seed, and goes on from a saved state', () => {
-  const draw = (h: DropBPHandler, n: number): string[] => Array.from({ length: n }, () => String(h.setDroppedLayers()))
+  const draw = (h: DropBPHandler, n: number): string[] =>
+    Array.from({ length: n }, () => String(h.setDroppedLayers()))
   const a = handler(6, true, { dropRate: 0.5, seed: 3 })
   const all = draw(a, 20)
   expect(draw(handler(6, true, { dropRate: 0.5, seed: 4 }), 20)).not.toEqual(all)
@@ -110,7 +119,11 @@ it('takes policies of the user', () => {
 describe('sensitivity', () => {
   it('is the squared change of gradient norms, summed over parameters', async () => {
     const h = handler(2, true, { dropRate: 0.5 })
-    const norms: Record<string, number[]> = { 'true,true': [4, 9, 16], 'false,true': [0, 9, 1], 'true,false': [4, 0, 16] }
+    const norms: Record<string, number[]> = {
+      'true,true': [4, 9, 16],
+      'false,true': [0, 9, 1],
+      'true,false': [4, 0, 16],
+    }
     const before = JSON.stringify(h.state().random)
     // (2−0)² + (3−3)² + (4−1)² and (3−0)²
     expect(await h.sensitivityBasedDropBP((mask) => Promise.resolve(norms[String(mask)]!))).toEqual([13, 9])
@@ -121,12 +134,17 @@ describe('sensitivity', () => {
 
   it('refuses norms that are not finite', async () => {
     const h = handler(2, true, { dropRate: 0.5 })
-    await expect(h.sensitivityBasedDropBP(() => Promise.resolve([NaN, 1, 1]))).rejects.toMatchObject({ code: 'non-finite-sensitivity' })
+    await expect(h.sensitivityBasedDropBP(() => Promise.resolve([NaN, 1, 1]))).rejects.toMatchObject({
+      code: 'non-finite-sensitivity',
+    })
     expect(h.dropRates).toEqual([0.5, 0.5])
   })
 
   it('changes nothing but the rates of a training', async () => {
-    const [a, b] = [await openTiny({ dropbp: { dropRate: 0.5 } }), await openTiny({ dropbp: { dropRate: 0.5 } })]
+    const [a, b] = [
+      await openTiny({ dropbp: { dropRate: 0.5 } }),
+      await openTiny({ dropbp: { dropRate: 0.5 } }),
+    ]
     const batch = tinyData(a).next()
     await a.trainStep([batch], [[true, true]])
     await b.trainStep([batch], [[true, true]])
@@ -147,5 +165,7 @@ it.each([
 })
 
 it('wants dimensions before masks', () => {
-  expect(() => new DropBPHandler(model(1, true)).setDroppedLayers()).toThrow(expect.objectContaining({ code: 'unbound-dimension' }))
+  expect(() => new DropBPHandler(model(1, true)).setDroppedLayers()).toThrow(
+    expect.objectContaining({ code: 'unbound-dimension' }),
+  )
 })

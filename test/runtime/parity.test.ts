@@ -32,7 +32,9 @@ describe.each(Object.keys(reference.runs))('%s', (name) => {
   it('has the losses, gradient norms and final weights of PyTorch', async () => {
     const trainer = await openTiny({ clipNorm: run.clip })
     const results = await train(trainer, run.accumulate)
-    results.forEach((r, i) => expect(Math.abs(r.loss / run.losses[i]! - 1), `loss of step ${i}`).toBeLessThan(1e-4))
+    results.forEach((r, i) =>
+      expect(Math.abs(r.loss / run.losses[i]! - 1), `loss of step ${i}`).toBeLessThan(1e-4),
+    )
     run.norms.forEach((norm, i) => expect(results[i]!.gradientNorm / norm).toBeCloseTo(1, 4))
     trainer.state.parameters.forEach((spec, i) => {
       const got = trainer.state.value(i).data as Float32Array
@@ -47,7 +49,12 @@ it('leaves a parameter without gradient alone: value, moments, decay and step co
   const data = tinyData(trainer)
   await trainer.trainStep([data.next()], [[true, true]])
   const copy = (): Map<string, number[]> =>
-    new Map([...trainer.state.storedParameters(), ...trainer.state.storedMoments()].map(([n, t]) => [n, Array.from(t.data as Float32Array)]))
+    new Map(
+      [...trainer.state.storedParameters(), ...trainer.state.storedMoments()].map(([n, t]) => [
+        n,
+        Array.from(t.data as Float32Array),
+      ]),
+    )
   const before = copy()
   const { dropRate, backwardSkipped } = await trainer.trainStep([data.next()], [[false, true]])
   const after = copy()
@@ -67,15 +74,30 @@ it('weights micro-batches by their counted labels', async () => {
   const labels = b.labels!.data as BigInt64Array
   for (let i = 0; i < labels.length; i++) if (i % 8 > 3) labels[i] = -100n
   const accumulated = await openTiny()
-  const both = await accumulated.trainStep([a, b], [[true, true], [true, true]])
+  const both = await accumulated.trainStep(
+    [a, b],
+    [
+      [true, true],
+      [true, true],
+    ],
+  )
   const join = (x: BigInt64Array, y: BigInt64Array): BigInt64Array => BigInt64Array.from([...x, ...y])
-  const ids = { dtype: 'int64', shape: [4, 8], data: join(a.inputs.input_ids!.data as BigInt64Array, b.inputs.input_ids!.data as BigInt64Array) }
+  const ids = {
+    dtype: 'int64',
+    shape: [4, 8],
+    data: join(a.inputs.input_ids!.data as BigInt64Array, b.inputs.input_ids!.data as BigInt64Array),
+  }
   const joined = { dtype: 'int64', shape: [4, 8], data: join(a.labels!.data as BigInt64Array, labels) }
   const one = await whole.trainStep([{ inputs: { input_ids: ids }, labels: joined }], [[true, true]])
   expect(both.loss).toBeCloseTo(one.loss, 5)
   expect(both.gradientNorm / one.gradientNorm).toBeCloseTo(1, 5)
   whole.state.parameters.forEach((_, i) => {
-    expect(relativeError(accumulated.state.value(i).data as Float32Array, whole.state.value(i).data as Float32Array)).toBeLessThan(1e-5)
+    expect(
+      relativeError(
+        accumulated.state.value(i).data as Float32Array,
+        whole.state.value(i).data as Float32Array,
+      ),
+    ).toBeLessThan(1e-5)
   })
 })
 

@@ -36,7 +36,9 @@ describe('exact budget', () => {
     // Five standard errors of a Bernoulli mean.
     kept.forEach((share, i) => {
       const p = 1 - rates[i]!
-      expect(Math.abs(share - p), `site ${i}`).toBeLessThanOrEqual(5 * Math.sqrt((p * (1 - p)) / DRAWS) + 1e-9)
+      expect(Math.abs(share - p), `site ${i}`).toBeLessThanOrEqual(
+        5 * Math.sqrt((p * (1 - p)) / DRAWS) + 1e-9,
+      )
     })
   })
 
@@ -58,7 +60,12 @@ describe('exact budget', () => {
     const random = Random.seeded(1)
     let together = 0
     for (let step = 0; step < DRAWS; step++) {
-      const mask = exactBudget({ rates: Array<number>(8).fill(0.5), flops: Array<number>(8).fill(1), step, random })
+      const mask = exactBudget({
+        rates: Array<number>(8).fill(0.5),
+        flops: Array<number>(8).fill(1),
+        step,
+        random,
+      })
       if (mask[0] === mask[1]) together++
     }
     // 4 of 8 kept at random: two given sites agree in 3 of 7.
@@ -92,12 +99,23 @@ describe('allocation by sensitivity', () => {
   })
 
   it('is uniform for equal sites', () => {
-    const rates = allocateRates({ sensitivities: Array<number>(6).fill(2), flops: Array<number>(6).fill(3), target: 0.5, ...bounds })
+    const rates = allocateRates({
+      sensitivities: Array<number>(6).fill(2),
+      flops: Array<number>(6).fill(3),
+      target: 0.5,
+      ...bounds,
+    })
     for (const rate of rates) expect(rate).toBeCloseTo(0.5, 12)
   })
 
   it('respects the least rate', () => {
-    const rates = allocateRates({ sensitivities: [1000, 1], flops: [1, 1], target: 0.5, minRate: 0.2, maxRate: 0.9 })
+    const rates = allocateRates({
+      sensitivities: [1000, 1],
+      flops: [1, 1],
+      target: 0.5,
+      minRate: 0.2,
+      maxRate: 0.9,
+    })
     expect(rates[0]).toBeCloseTo(0.2, 12)
     expect(rates[1]).toBeCloseTo(0.8, 12)
   })

@@ -3,7 +3,14 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll } from 'vitest'
-import { LanguageBatches, readTokens, TokenWindows, Trainer, type BatchSource, type TrainerOptions } from '../../runtime/index.js'
+import {
+  LanguageBatches,
+  readTokens,
+  TokenWindows,
+  Trainer,
+  type BatchSource,
+  type TrainerOptions,
+} from '../../runtime/index.js'
 
 export const FIXTURES = path.join(import.meta.dirname, 'fixtures')
 export const TINY = path.join(FIXTURES, 'tiny.dropbp')
@@ -19,7 +26,9 @@ export interface Reference {
   runs: Record<string, { accumulate: number; clip: number; losses: number[]; norms: number[] }>
 }
 
-export const reference = JSON.parse(fs.readFileSync(path.join(FIXTURES, 'reference.json'), 'utf8')) as Reference
+export const reference = JSON.parse(
+  fs.readFileSync(path.join(FIXTURES, 'reference.json'), 'utf8'),
+) as Reference
 
 /** A trainer on the tiny model with one thread, released after the test file. */
 export async function openTiny(options: Partial<TrainerOptions> = {}, directory = TINY): Promise<Trainer> {

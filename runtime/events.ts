@@ -1,0 +1,86 @@
+/** What a trainer is told, and what it tells. */
+import type { Batch } from './batch.js'
+import type { BatchSource } from './data.js'
+import type { HandlerOptions } from './handler.js'
+import type { Mask } from './presence.js'
+import type { ScheduleKind } from './schedule.js'
+import type { SessionFactory, SessionOptions } from './session.js'
+import type { Hyperparameters } from './training-graph.js'
+
+export interface TrainerOptions {
+  /** Optimizer steps of the whole training. */
+  steps: number
+  learningRate?: number
+  schedule?: ScheduleKind
+  /** Steps of rising learning rate. */
+  warmup?: number
+  /** Bound of the gradients' global norm; 0 leaves them alone. */
+  clipNorm?: number
+  /** Further inputs of the optimizer, such as `weight_decay`. */
+  hyperparameters?: Hyperparameters
+  /** Drop rates, policy and seed of the masks. */
+  dropbp?: HandlerOptions
+  /** `sensitivity` assigns rates by sensitivity once, after `sensitivityAt` of the steps. */
+  rates?: 'uniform' | 'sensitivity'
+  sensitivityAt?: number
+  /** Steps in a row that may be skipped for a loss or gradient that is not finite. */
+  maxSkipped?: number
+  session?: SessionOptions
+  sessionFactory?: SessionFactory
+}
+
+/** Why a step changed nothing. */
+export type SkipReason = 'loss' | 'gradient'
+
+/** What a step did. */
+export interface StepResult {
+  /** Steps done, this one included. */
+  step: number
+  /** Mean over the step's counted labels. */
+  loss: number
+  learningRate: number
+  /** Norm of the whole gradient before clipping; NaN where the loss already was not finite. */
+  gradientNorm: number
+  skipped: SkipReason | null
+  masks: readonly Mask[]
+  /** Share of the sites' backward FLOPs dropped: what the drop rate aims at. */
+  dropRate: number
+  /** Share of the whole graph's backward FLOPs dropped. */
+  backwardSkipped: number
+  tokens: number
+  milliseconds: number
+}
+
+export interface EvaluationResult {
+  /** Mean over all counted labels. */
+  loss: number
+  perplexity: number
+  batches: number
+}
+
+/** What happens during `fit`. */
+export type TrainEvent =
+  | ({ type: 'step' } & StepResult)
+  | ({ type: 'evaluation'; step: number } & EvaluationResult)
+  | { type: 'rates'; step: number; rates: readonly number[]; sensitivities: readonly number[] }
+  | { type: 'checkpoint'; step: number; directory: string }
+
+export interface FitOptions {
+  data: BatchSource
+  /** Micro-batches of a step. */
+  accumulate?: number
+  /** Batches to evaluate on, afresh at each evaluation. */
+  validation?: () => Iterable<Batch>
+  /** Evaluate every so many steps, and at the end. */
+  evaluateEvery?: number
+  /** Checkpoint directory. */
+  checkpoints?: string
+  /** Save every so many steps, and at the end. */
+  saveEvery?: number
+  /** How many checkpoints to keep. */
+  keep?: number
+  /** Stops after the running step; the state is saved then. */
+  signal?: AbortSignal
+  /** Written into checkpoints as it is, for whoever resumes. */
+  settings?: unknown
+}

@@ -1,0 +1,32 @@
+#!/usr/bin/env node
+/** `dropbp-train`: trains a compiled directory on a text or token file. */
+import fs from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { DropBPError, exitCode } from '../errors.js'
+import { parseFlags } from './train/flags.js'
+import { train } from './train/run.js'
+
+/** Runs the command and returns its exit code. */
+export async function main(argv: readonly string[]): Promise<number> {
+  try {
+    const command = await parseFlags(argv, version())
+    return command ? await train(command) : 0
+  } catch (error) {
+    if (!(error instanceof DropBPError)) throw error
+    process.stderr.write(`dropbp-train: ${error.describe()}\n`)
+    return exitCode(error)
+  }
+}
+
+/** From package.json, which lies above the sources and further above the built files. */
+function version(): string {
+  const places = ['../../package.json', '../../../package.json'].map((place) => new URL(place, import.meta.url))
+  const file = places.find((place) => fs.existsSync(place))!
+  return (JSON.parse(fs.readFileSync(file, 'utf8')) as { version: string }).version
+}
+
+if (process.argv[1] && fs.realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  // A reader that goes away early (`| head`) is no error.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+  process.exitCode = await main(process.argv.slice(2))
+}

@@ -1,0 +1,241 @@
+/** One training, from the command to its results. */
+import fs from 'node:fs'
+import path from 'node:path'
+import {
+  latestCheckpoint,
+  listCheckpoints,
+  locateSource,
+  openCompiled,
+  readCheckpoint,
+  Trainer,
+  type CompiledModel,
+} from '../../../runtime/index.js'
+import { IOError } from '../../errors.js'
+import { prepareData, type PreparedData } from './data.js'
+import type { TrainCommand } from './flags.js'
+import { makeReporter, type Reporter } from './report.js'
+import {
+  checkRange,
+  resolveSettings,
+  warmupSteps,
+  type GivenSettings,
+  type TrainSettings,
+} from './settings.js'
+
+/** Exit code of a training that Ctrl-C ended: 128 + SIGINT, as shells expect. */
+const INTERRUPTED = 130
+
+/** Trains and returns the exit code. */
+export async function train(command: TrainCommand): Promise<number> {
+  checkRange(command.threads, { flag: 'threads', min: 1, integer: true })
+  checkRange(command.logEvery, { flag: 'log-every', min: 1, integer: true })
+  const reporter = makeReporter(command)
+  try {
+    const directory = await compiledDirectory(command.model, reporter)
+    const compiled = openCompiled(directory)
+    const source = command.export ? locateSource(compiled, command.source) : undefined
+    const out = command.out ?? path.join(directory, 'run')
+    const checkpoints = path.join(out, 'checkpoint')
+    const from = startingPoint(command, checkpoints, reporter)
+    const settings = resolveSettings(
+      command.settings,
+      from === null ? null : (readCheckpoint(from).state.settings as GivenSettings),
+    )
+    const data = prepareData(compiled, settings)
+    settings.steps = data.steps
+    const trainer = await openTrainer(command, directory, settings)
+    try {
+      return await new Run(command, compiled, settings, data, trainer, reporter, {
+        out,
+        checkpoints,
+        source,
+        from,
+      }).execute()
+    } finally {
+      await trainer.release()
+    }
+  } finally {
+    reporter.close()
+  }
+}
+
+/** The directory to train; an .onnx model is compiled beside itself first, unless it was already. */
+async function compiledDirectory(model: string, reporter: Reporter): Promise<string> {
+  if (!model.endsWith('.onnx')) return model
+  const directory = `${model.slice(0, -'.onnx'.length)}.dropbp`
+  const { compileInto } = await import('./compile.js')
+  reporter.note(compileInto(model, directory))
+  return directory
+}
+
+/** The checkpoint to go on from; without --resume, earlier ones are not mixed with a new training. */
+function startingPoint(
+  { resume, force }: TrainCommand,
+  checkpoints: string,
+  reporter: Reporter,
+): string | null {
+  if (resume) return resume
+  if (resume === '') {
+    const { directory, damaged } = latestCheckpoint(checkpoints)
+    for (const message of damaged) reporter.note(message)
+    return directory
+  }
+  const earlier = listCheckpoints(checkpoints)
+  if (earlier.length === 0) return null
+  if (!force) {
+    throw new IOError(
+      'output-exists',
+      `${checkpoints} holds a training up to step ${earlier[0]!.step}: go on with --resume, start anew with --force, or choose another --out`,
+    )
+  }
+  fs.rmSync(checkpoints, { recursive: true, force: true })
+  return null
+}
+
+function openTrainer(
+  { provider, threads }: TrainCommand,
+  directory: string,
+  settings: TrainSettings,
+): Promise<Trainer> {
+  const {
+    dropRate,
+    minRate,
+    maxRate,
+    policy,
+    seed,
+    rates,
+    sensitivityAt,
+    learningRate,
+    schedule,
+    clip,
+    weightDecay,
+  } = settings
+  const steps = settings.steps!
+  return Trainer.open(directory, {
+    steps,
+    learningRate,
+    schedule,
+    warmup: warmupSteps(settings.warmup, steps),
+    clipNorm: clip,
+    hyperparameters: weightDecay === undefined ? {} : { weight_decay: weightDecay },
+    dropbp: { dropRate, minRate, maxRate, policy, seed },
+    rates,
+    sensitivityAt,
+    session: { providers: [provider], ...(threads === undefined ? {} : { threads }) },
+  })
+}
+
+interface Places {
+  out: string
+  checkpoints: string
+  source: string | undefined
+  from: string | null
+}
+
+class Run {
+  private readonly stop = new AbortController()
+  private readonly started = performance.now()
+  private validationLoss: number | null = null
+  private readonly sums = { steps: 0, tokens: 0, dropRate: 0, backwardSkipped: 0 }
+
+  constructor(
+    private readonly command: TrainCommand,
+    private readonly compiled: CompiledModel,
+    private readonly settings: TrainSettings,
+    private readonly data: PreparedData,
+    private readonly trainer: Trainer,
+    private readonly reporter: Reporter,
+    private readonly places: Places,
+  ) {}
+
+  async execute(): Promise<number> {
+    if (this.places.from) {
+      const position = this.trainer.resume(this.places.from)
+      if (position) this.data.train.seek(position)
+    }
+    this.reporter.start({
+      model: this.command.model,
+      sites: this.compiled.manifest.sites.length,
+      parameters: this.trainer.state.parameters.reduce((n, p) => n + p.shape.reduce((a, b) => a * b, 1), 0),
+      steps: this.data.steps,
+      done: this.trainer.step,
+      data: this.data.description,
+      dropRate: this.settings.dropRate,
+    })
+    process.on('SIGINT', this.onInterrupt)
+    try {
+      await this.loop()
+    } finally {
+      process.off('SIGINT', this.onInterrupt)
+    }
+    if (this.trainer.step < this.data.steps) {
+      this.reporter.interrupted(this.trainer.step, this.resumeCommand())
+      return INTERRUPTED
+    }
+    this.finish()
+    return 0
+  }
+
+  private async loop(): Promise<void> {
+    const often = Math.max(1, Math.ceil(this.data.steps / 10))
+    const { evaluateEvery = often, saveEvery = often, accumulate, keep } = this.settings
+    const events = this.trainer.fit({
+      data: this.data.train,
+      accumulate,
+      validation: this.data.validation,
+      evaluateEvery,
+      checkpoints: this.places.checkpoints,
+      saveEvery,
+      keep,
+      settings: this.settings,
+      signal: this.stop.signal,
+    })
+    for await (const event of events) {
+      if (event.type === 'step') this.count(event)
+      if (event.type === 'evaluation') this.validationLoss = event.loss
+      this.reporter.event(event)
+    }
+  }
+
+  private count(step: { tokens: number; dropRate: number; backwardSkipped: number }): void {
+    this.sums.steps++
+    this.sums.tokens += step.tokens
+    this.sums.dropRate += step.dropRate
+    this.sums.backwardSkipped += step.backwardSkipped
+  }
+
+  /** The first Ctrl-C ends the training after the running step; the second ends the process. */
+  private readonly onInterrupt = (): void => {
+    if (this.stop.signal.aborted) process.exit(INTERRUPTED)
+    this.reporter.note('finishing the step and saving; press Ctrl-C again to stop at once')
+    this.stop.abort()
+  }
+
+  private finish(): void {
+    const files: string[] = []
+    if (this.places.source !== undefined) {
+      const model = path.join(this.places.out, 'model.onnx')
+      const weights = path.join(this.places.out, 'model.safetensors')
+      this.trainer.exportModel(model, this.places.source)
+      this.trainer.exportParameters(weights, this.places.source)
+      files.push(model, weights)
+    }
+    const { steps, tokens, dropRate, backwardSkipped } = this.sums
+    this.reporter.done({
+      step: this.trainer.step,
+      validationLoss: this.validationLoss,
+      seconds: (performance.now() - this.started) / 1000,
+      tokens,
+      dropRate: steps > 0 ? dropRate / steps : 0,
+      backwardSkipped: steps > 0 ? backwardSkipped / steps : 0,
+      skippedSteps: this.trainer.skipped,
+      files,
+    })
+  }
+
+  private resumeCommand(): string {
+    const out = this.command.out === undefined ? '' : ` --out ${this.command.out}`
+    const source = this.command.source === undefined ? '' : ` --source ${this.command.source}`
+    return `dropbp-train ${this.command.model} --resume${out}${source}`
+  }
+}
