@@ -5,6 +5,7 @@ import { arithmetic } from './arithmetic.js'
 import { cast } from './cast.js'
 import { concat } from './concat.js'
 import { dropbp } from './dropbp.js'
+import { einsum } from './einsum.js'
 import { gather } from './gather.js'
 import { gelu } from './gelu.js'
 import { layerNormalization } from './layer-normalization.js'
@@ -30,6 +31,7 @@ export const standardOps = new OpTable({
   ...cast,
   ...concat,
   ...dropbp,
+  ...einsum,
   ...gather,
   ...gelu,
   ...layerNormalization,
