@@ -8,12 +8,12 @@ import { normalizeAxis } from './shapes.js'
 
 /** Definitions of the softmax family. */
 export const softmax = {
-  /** y = eˣ / Σeˣ; dx = y·dy − y·Σ(y·dy) */
+  /** y = eˣ / Σeˣ; dx = y·dy − y·Σ(y·dy), with the y that a NaN guard left where there is one */
   Softmax: {
     infer: sameAsInput,
     grad: (node, { b, dy }) => [
       () => {
-        const y = node.output()
+        const y = withoutNaN(node.output())
         const product = b.mul(y, dy())
         return b.sub(product, b.mul(y, sumLines(b, node, product)))
       },
@@ -31,6 +31,20 @@ export const softmax = {
   /** One at the first maximum, zero elsewhere. */
   Hardmax: { infer: sameAsInput, grad: 'none', evaluate: (node, [x]) => [alongAxis(node, x!, hardmaxLine)] },
 } satisfies Record<string, OpDef>
+
+/**
+ * The value after a guard `Where(IsNaN(y), 0, y)`, which exporters put behind a softmax whose rows may be masked entirely;
+ * `y` itself where there is none. Gradients made of `y` would turn the zero cotangent of such a row into NaN.
+ */
+export function withoutNaN(y: Value): Value {
+  for (const test of y.users.filter((n) => n.op === 'IsNaN')) {
+    const guard = test
+      .output()
+      .users.find((n) => n.op === 'Where' && n.inputs[0] === test.output() && n.inputs[2] === y)
+    if (guard) return guard.output()
+  }
+  return y
+}
 
 /** x − ln Σeˣ of a line. */
 export function logSoftmaxLine(line: Float64Array): Float64Array {
