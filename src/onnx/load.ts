@@ -63,7 +63,14 @@ function readFile(file: string): Uint8Array {
 /** Accepts plain objects in the shape of the `onnx-proto` package: camelCase fields, Long or number, typed data arrays. */
 export function fromProto(object: object, options: ReadOptions = {}): Model {
   const type = plainType('ModelProto')
-  return readModel(type.encode(type.fromObject(object)).finish(), options)
+  return readModel(type.encode(type.fromObject(ownFields(object) as object)).finish(), options)
+}
+
+/** Only what is set: decoders keep the defaults of absent fields on prototypes, where they look like values. */
+function ownFields(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return value
+  if (Array.isArray(value)) return typeof value[0] === 'object' ? value.map(ownFields) : value
+  return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, ownFields(field)]))
 }
 
 function decode(bytes: Uint8Array, name: string): ModelProto {
