@@ -6,7 +6,7 @@ import type { OpTable } from '../src/op.js'
 import { DOMAIN } from '../src/ops/dropbp.js'
 import { reads, removeDeadNodes, topologicalOrder } from '../src/order.js'
 import { inlineKnownIf, knownScalar } from './canonical/branches.js'
-import { constantToInitializer } from './canonical/constants.js'
+import { constantToInitializer, noteSourceInitializers } from './canonical/constants.js'
 import { inlineFunctions } from './canonical/functions.js'
 import { checkOpset, liftNode } from './canonical/opset.js'
 import { inheritFrom, replaceOutput, replaceOutputOrCopy } from './canonical/replace.js'
@@ -25,6 +25,7 @@ export const canonicalise: Pass = {
   run({ model, table }) {
     const source = model.opset
     checkOpset(source)
+    noteSourceInitializers(model)
     const versions = inlineFunctions(model)
     bindInputDims(model)
     new Canonicaliser(model, table, source, versions).visit(model.graph)

@@ -5,7 +5,7 @@ import type { OpTable } from '../src/op.js'
 import { reads, removeDeadNodes, topologicalOrder } from '../src/order.js'
 import { isFloat } from '../src/types.js'
 import { inlineKnownIf } from './canonical/branches.js'
-import { wasConstantNode } from './canonical/constants.js'
+import { mayBeParameter } from './canonical/constants.js'
 import { replaceOutput } from './canonical/replace.js'
 import { becomeInitializer, evaluateNode, knownTensor } from './folding/evaluate.js'
 import { isNoOp } from './folding/no-ops.js'
@@ -23,13 +23,11 @@ export const foldConstants: Pass = {
     new Folder(model, table).fold(model.graph)
     removeDeadNodes(model.graph)
     const computed = computedFromData(model.graph, table)
-    shareCommon(model, mayBeWeight, (node) => !node.outputs.some((v) => computed.has(v)))
+    shareCommon(model, mayBeParameter, (node) => !node.outputs.some((v) => computed.has(v)))
   },
 }
 
 class Folder {
-  private readonly folded = new WeakSet<Value>()
-
   constructor(
     private readonly model: Model,
     private readonly table: OpTable,
@@ -58,18 +56,14 @@ class Folder {
     if (node.outputs.some(isResult)) return false
     const tensors = this.constants(node)
     if (!tensors) return false
-    node.outputs.forEach((v, i) => tensors[i] && this.folded.add(becomeInitializer(v, tensors[i])))
+    node.outputs.forEach((v, i) => tensors[i] && becomeInitializer(v, tensors[i]))
     return true
   }
 
   private constants(node: Node) {
     const known = node.outputs.map(knownTensor)
     if (known.every((t) => t !== undefined)) return known
-    return evaluateNode(node, this.table, (v) => this.isFixed(v))
-  }
-
-  private isFixed(value: Value): boolean {
-    return value.data !== undefined && (this.folded.has(value) || !mayBeWeight(value))
+    return evaluateNode(node, this.table, (v) => v.isInitializer && !mayBeParameter(v))
   }
 }
 
@@ -77,16 +71,10 @@ function isResult(value: Value): boolean {
   return [...value.uses].some((use) => use.user instanceof Graph)
 }
 
-/** Whether an initializer may turn out to be a parameter, so that it must stay as it is. */
-function mayBeWeight(value: Value): boolean {
-  if (!isFloat(value.data?.dtype) || wasConstantNode(value)) return false
-  return value.data!.shape.length > 0 || value.name.includes('.')
-}
-
 /** Values that gradients may flow through: floats that depend on weights or on float inputs. */
 function computedFromData(graph: Graph, table: OpTable): Set<Value> {
   const found = new Set<Value>([...graph.inputs, ...graph.initializers].filter((v) => isFloat(v.type?.dtype)))
-  for (const value of graph.initializers) if (!mayBeWeight(value)) found.delete(value)
+  for (const value of graph.initializers) if (!mayBeParameter(value)) found.delete(value)
   for (const node of topologicalOrder(graph)) {
     const cut = table.find(node)?.grad === 'none'
     if (cut || ![...reads(node)].some((v) => found.has(v))) continue

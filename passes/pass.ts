@@ -31,8 +31,11 @@ export interface Parameter {
   frozenBecause?: string
   initializer: string
   transposed: boolean
+  /** Expression over this parameter that the initializer holds, e.g. `1 + w`. */
   derived: string | null
   aliases: string[]
+  /** Names of the source's nodes that read this parameter, where the initializer holds several. */
+  uses?: string[]
 }
 
 /** A residual branch. */

@@ -58,10 +58,9 @@ export function exportParameters(
   replaceFile(file, (sink) => writeSafetensors(sink, tensors, { format: 'pt' }))
 }
 
-/** The graph's layout and values turned into the framework's. */
+/** The graph's layout turned into the framework's; a derived parameter has the framework's values already. */
 function frameworkLayout({ shape, source }: ParameterSpec): Mapping {
-  const invert: Mapping = source.derived === null ? (t) => t : affine(source.derived).invert
-  return source.transposed && shape.length === 2 ? (t) => invert(transpose(t)) : invert
+  return source.transposed && shape.length === 2 ? transpose : (t) => t
 }
 
 /**
@@ -124,7 +123,7 @@ function mappingOf(spec: ParameterSpec, start: HostTensor, value: Value): Mappin
   const same: Mapping = (t) => t
   const candidates: Mapping[] = start.shape.length === 2 ? [same, transpose] : [same]
   if (spec.source.derived !== null) {
-    const { apply } = affine(spec.source.derived)
+    const apply = affine(spec.source.derived)
     candidates.push(
       ...candidates.map(
         (layout): Mapping =>

@@ -16,8 +16,8 @@ export const transpose: Mapping = (tensor) => {
   return result
 }
 
-/** The function of an expression over one symbol, such as `1 + w`, and its inverse: both a·w + b. */
-export function affine(expression: string): { apply: Mapping; invert: Mapping } {
+/** The function of an expression over one symbol, such as `1 + w`: a·w + b. */
+export function affine(expression: string): Mapping {
   const expr = parseExpr(expression)
   const [symbol, ...more] = expr.atoms()
   const at = (w: number): number => expr.evaluate({ [symbol ?? 'w']: w })
@@ -26,10 +26,10 @@ export function affine(expression: string): { apply: Mapping; invert: Mapping } 
   if (!(Number.isFinite(a) && a !== 0 && at(2) === 2 * a + b)) {
     throw new DropBPError(
       'derived-parameter',
-      `"${expression}" is not of the form a·w + b, so it cannot be undone`,
+      `"${expression}" is not of the form a·w + b`,
     )
   }
-  return { apply: elementwise((w) => a * w + b), invert: elementwise((v) => (v - b) / a) }
+  return elementwise((w) => a * w + b)
 }
 
 function elementwise(f: (x: number) => number): Mapping {
@@ -39,7 +39,7 @@ function elementwise(f: (x: number) => number): Mapping {
     if (from !== tensor.data)
       throw new DropBPError(
         'derived-parameter',
-        `a derived parameter of type ${tensor.dtype} cannot be undone; use float32`,
+        `a derived parameter of type ${tensor.dtype} cannot be written back; use float32`,
       )
     for (let i = 0; i < from.length; i++) result.data[i] = f(from[i]!)
     return result

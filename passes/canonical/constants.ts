@@ -1,14 +1,22 @@
-/** Constant nodes become initializers. */
-import { type Attribute, type Node, type Value } from '../../src/ir.js'
+/** Constants: those that the source writes as nodes, and those that it keeps as initializers. */
 import { prepareInitializer } from '../../src/infer.js'
+import type { Attribute, Model, Node, Value } from '../../src/ir.js'
 import { stringTensor } from '../../src/onnx/index.js'
+import { allGraphs } from '../../src/order.js'
 import { Tensor } from '../../src/tensor.js'
+import { isFloat } from '../../src/types.js'
 
-const constants = new WeakSet<Value>()
+const source = new WeakSet<Value>()
 
-/** Whether an initializer was a `Constant` node of the source: written down in the program, not a weight of it. */
-export function wasConstantNode(value: Value): boolean {
-  return constants.has(value)
+/** Remembers which initializers the source model has, before passes make their own. */
+export function noteSourceInitializers(model: Model): void {
+  for (const graph of allGraphs(model.graph)) for (const value of graph.initializers) source.add(value)
+}
+
+/** Whether an initializer is one of the source model's float tensors, and so may turn out to be a parameter. */
+export function mayBeParameter(value: Value): boolean {
+  if (!source.has(value) || !isFloat(value.data?.dtype)) return false
+  return value.data!.shape.length > 0 || value.name.includes('.')
 }
 
 /** Replaces a `Constant` node by an initializer; false for a kind of constant that has no dense form. */
@@ -22,7 +30,6 @@ export function constantToInitializer(node: Node): boolean {
   output.data = data
   graph.addInitializer(output)
   prepareInitializer(output)
-  constants.add(output)
   return true
 }
 

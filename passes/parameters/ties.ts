@@ -1,0 +1,108 @@
+/** Weights that the source framework ties: one value in the graph, under the name that was registered first. */
+import type { Builder } from '../../src/builder.js'
+import { commonScope, isWithin, moduleScope } from '../scopes.js'
+import type { Reading } from './claims.js'
+import { isEqual, isTransposed } from './data.js'
+import { attributeOf, moduleOf } from './spelling.js'
+import type { Weight } from './weights.js'
+
+/** Joins weights of one name, and stored transposed copies of tables; returns those that remain. */
+export function restoreTies(weights: readonly Weight[], builder: BuilderFor, notes: string[]): Weight[] {
+  const joined: Weight[] = []
+  for (const same of byName(weights).values()) joined.push(...joinSameName(same, builder, notes))
+  return joinTransposedTables(joined, builder)
+}
+
+/** A builder whose nodes lie where a reading does. */
+export type BuilderFor = (reading: Reading) => Builder
+
+function byName(weights: readonly Weight[]): Map<string, Weight[]> {
+  const groups = new Map<string, Weight[]>()
+  for (const w of weights) groups.set(w.name, [...(groups.get(w.name) ?? []), w])
+  return groups
+}
+
+/** The framework's layout comes first; weights that differ although named alike get names of their own. */
+function joinSameName(same: readonly Weight[], builder: BuilderFor, notes: string[]): Weight[] {
+  const [first, ...others] = [...same].sort((x, y) => Number(x.transposed) - Number(y.transposed))
+  const kept = [first!]
+  for (const other of others) {
+    const match = kept.find((w) => holdSame(w, other))
+    if (match) join(match, other, builder)
+    else {
+      other.name = `${other.name}.${kept.length}`
+      kept.push(other)
+      notes.push(`initializer ${other.initializer} is called ${other.name}: ${first!.name} has other values`)
+    }
+  }
+  return kept
+}
+
+function holdSame(a: Weight, c: Weight): boolean {
+  const [x, y] = [a.value.data!, c.value.data!]
+  return a.transposed === c.transposed ? isEqual(x, y) : isTransposed(x, y)
+}
+
+/** Without traced calls, a folded head tells its tie to the embedding by its data alone. */
+function joinTransposedTables(weights: readonly Weight[], builder: BuilderFor): Weight[] {
+  const tables = weights.filter((w) => !w.transposed && w.value.data!.shape.length === 2 && w.readings.some(isLookup))
+  return weights.filter((copy) => {
+    const table = copy.transposed && tables.find((t) => isTransposed(t.value.data!, copy.value.data!))
+    if (table) join(table, copy, builder)
+    return !table
+  })
+}
+
+function isLookup({ node, index }: Reading): boolean {
+  return node.op === 'Gather' && index === 0
+}
+
+/** Makes the readers of `other` read `into`. */
+function join(into: Weight, other: Weight, builder: BuilderFor): void {
+  if (other.name !== into.name) into.aliases.add(other.name)
+  into.copies.push(other.initializer)
+  for (const alias of [other.initializer, ...other.aliases]) into.aliases.add(alias)
+  into.readings.push(...other.readings)
+  const [first] = other.readings
+  const view = first && into.transposed !== other.transposed ? builder(first).transpose(into.value, [1, 0]) : into.value
+  other.value.replaceAllUsesWith(view)
+  other.value.owner!.removeInitializer(other.value)
+}
+
+/** What was tied again, for the report. */
+export function tieNotes(weights: readonly Weight[]): string[] {
+  return weights.flatMap(({ name, copies, initializer }) =>
+    copies.map((copy) => `${name} is tied again: the exporter stored it as ${initializer} and as ${copy}`),
+  )
+}
+
+/** Gives tied weights the name that the framework registered first; the dynamo exporter keeps the last. */
+export function nameTies(weights: readonly Weight[]): void {
+  for (const weight of weights) if (weight.exact) rename(weight, registeredName(weight))
+  for (const weight of weights) {
+    // BERT registers the bias of its tied head one level up.
+    const head = /^(?:(.*)\.)?decoder\.bias$/.exec(weight.name)
+    const matrix = head && `${head[1] ? `${head[1]}.` : ''}decoder.weight`
+    if (matrix && weight.exact && weights.some((w) => w.name !== matrix && w.aliases.has(matrix))) {
+      rename(weight, head[1] ? `${head[1]}.bias` : 'bias')
+    }
+  }
+}
+
+function rename(weight: Weight, name: string): void {
+  if (name === weight.name) return
+  weight.aliases.add(weight.name)
+  weight.aliases.delete(name)
+  weight.name = name
+}
+
+function registeredName({ name, readings }: Weight): string {
+  const tables = [...new Set(readings.filter(isLookup).map(({ node }) => moduleScope(node) ?? ''))]
+  if (tables.length > 1 && tables.every((scope) => attributeOf(scope) === 'embed_tokens')) {
+    const common = tables.reduce(commonScope)
+    return `${common ? `${common}.` : ''}shared.weight`
+  }
+  const first = readings[0] && moduleScope(readings[0].node)
+  const elsewhere = first && !isWithin(moduleOf(name), first) && !isWithin(first, moduleOf(name))
+  return elsewhere ? `${first}.${attributeOf(name)}` : name
+}

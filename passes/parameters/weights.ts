@@ -1,0 +1,164 @@
+/** Finds the float weights of a graph under the names that their readers tell, and parts those that an exporter merged. */
+import { prepareInitializer } from '../../src/infer.js'
+import type { Graph, Value } from '../../src/ir.js'
+import { topologicalOrder } from '../../src/order.js'
+import { mayBeParameter } from '../canonical/constants.js'
+import { isWithin } from '../scopes.js'
+import type { Claim, ClaimReader, Reading } from './claims.js'
+import { isUniform } from './data.js'
+import { moduleOf } from './spelling.js'
+
+/** A weight as one or more readers know it. */
+export interface Weight {
+  name: string
+  readonly value: Value
+  /** Name of the initializer in the source model. */
+  readonly initializer: string
+  /** Whether the exporter computed the initializer from the framework's tensor, and so lost its name. */
+  readonly folded: boolean
+  /** Whether the initializer is stored transposed. */
+  readonly transposed: boolean
+  /** Expression over this weight that the initializer holds, where it holds another. */
+  readonly derived?: string
+  /** Names of the source's nodes that read this weight, where its initializer holds several. */
+  readonly uses?: string[]
+  readonly aliases: Set<string>
+  /** Initializers that hold the same weight once more. */
+  readonly copies: string[]
+  readonly readings: Reading[]
+  /** Whether the export itself connects all readings with this name. */
+  readonly exact: boolean
+}
+
+/** A reading with what it claims. */
+interface Claimed {
+  readonly reading: Reading
+  readonly claim: Claim | undefined
+}
+
+/**
+ * The weights of a graph, in the order of its initializers. An initializer that stands for several weights of equal values
+ * is split: each has its own value afterwards.
+ */
+export function readWeights(graph: Graph, reader: ClaimReader, notes: string[]): Weight[] {
+  const position = new Map(topologicalOrder(graph).map((node, i) => [node, i]))
+  const weights: Weight[] = []
+  for (const value of [...graph.initializers]) {
+    if (!mayBeParameter(value)) continue
+    const readings = readingsOf(value, graph).sort((a, b) => position.get(a.node)! - position.get(b.node)!)
+    weights.push(...weightsOf(value, readings, reader, notes))
+  }
+  return weights
+}
+
+function readingsOf(value: Value, graph: Graph): Reading[] {
+  return [...value.uses].flatMap(({ user, index }) => ('inputs' in user && isNodeOf(user, graph) ? [{ node: user, index }] : []))
+}
+
+function isNodeOf(user: Reading['node'] | Graph, graph: Graph): user is Reading['node'] {
+  return (user as Reading['node']).graph === graph
+}
+
+function weightsOf(value: Value, readings: readonly Reading[], reader: ClaimReader, notes: string[]): Weight[] {
+  const own = reader.ownName(value)
+  const claimed = readings.map((reading) => ({ reading, claim: settle(reader.claim(value, reading, own), own) }))
+  const groups = group(claimed, value, own)
+  if (groups.size === 0 && own !== undefined && !isBufferName(own)) groups.set(own, [...claimed])
+  const kept = own !== undefined && groups.has(own) ? own : [...groups.keys()][0]
+  const weights: Weight[] = []
+  for (const [name, members] of groups) {
+    const part = name === kept ? value : partOff(value, name, members)
+    if (!isBuffer(name, members)) weights.push(weightOf(name, part, members, { source: value, own, isSplit: groups.size > 1 }))
+  }
+  if (groups.size > 1) notes.push(splitNote(value, [...groups.keys()]))
+  return weights
+}
+
+/** What a weight was made from. */
+interface Origin {
+  readonly source: Value
+  readonly own: string | undefined
+  readonly isSplit: boolean
+}
+
+function weightOf(name: string, value: Value, members: readonly Claimed[], { source, own, isSplit }: Origin): Weight {
+  const readings = members.map((m) => m.reading)
+  const folded = own === undefined
+  return {
+    name,
+    value,
+    initializer: source.name,
+    folded,
+    transposed: folded && value.data!.shape.length === 2 && readings.some(multipliesRight),
+    uses: isSplit ? readings.map((r) => r.node.name) : undefined,
+    aliases: new Set(),
+    copies: [],
+    readings,
+    exact: isExact(members),
+  }
+}
+
+function isBuffer(name: string, members: readonly Claimed[]): boolean {
+  return members.some((m) => m.claim?.isBuffer) || (isBufferName(name) && !isExact(members))
+}
+
+/** Linear weights are stored as [out, in]; an exporter folds the transposition for `x · W`. */
+function multipliesRight({ node, index }: Reading): boolean {
+  return index === 1 && (node.op === 'MatMul' || (node.op === 'Gemm' && node.int('transB', 0) === 0))
+}
+
+function isExact(members: readonly Claimed[]): boolean {
+  return members.some((m) => m.claim?.exact)
+}
+
+/** A suggestion from a place around the weight's own module says nothing new: the module's code lies there. */
+function settle(claim: Claim | undefined, own: string | undefined): Claim | undefined {
+  if (!claim || claim.exact || own === undefined) return claim
+  return isWithin(moduleOf(own), moduleOf(claim.name)) ? { ...claim, name: own } : claim
+}
+
+/** Readings by the weight that they read. */
+function group(claimed: readonly Claimed[], value: Value, own: string | undefined): Map<string, Claimed[]> {
+  const names = [...new Set(claimed.flatMap(({ claim }) => (claim ? [claim.name] : [])))]
+  const groups = new Map<string, Claimed[]>()
+  if (names.length === 0) return groups
+  const main = own !== undefined && (names.includes(own) || !isExact(claimed)) ? own : names[0]!
+  const split = names.length > 1 && (isExact(claimed) || wereMerged(names, value, own))
+  for (const member of claimed) {
+    const name = split && member.claim ? member.claim.name : main
+    groups.set(name, [...(groups.get(name) ?? []), member])
+  }
+  return groups
+}
+
+/**
+ * Whether different places read one initializer because an exporter merged equal values, rather than because the model ties
+ * its weights: all elements are the same number, or the places differ in a layer number alone (copies of one layer).
+ */
+function wereMerged(names: readonly string[], value: Value, own: string | undefined): boolean {
+  if (own !== undefined && !names.includes(own)) return false
+  const patterns = new Set(names.map((n) => n.replace(/\d+/g, '#')))
+  return patterns.size === 1 || isUniform(value.data!)
+}
+
+function partOff(value: Value, name: string, members: readonly Claimed[]): Value {
+  const part = value.owner!.addInitializer(name, value.data!)
+  prepareInitializer(part)
+  for (const { reading } of members) reading.node.setInput(reading.index, part)
+  return part
+}
+
+function splitNote(value: Value, names: readonly string[]): string {
+  const shown = names.slice(0, 3).join(', ')
+  const more = names.length > 3 ? ` and ${names.length - 3} more` : ''
+  return `initializer ${value.name} was split: the exporter merged ${names.length} weights of equal values (${shown}${more})`
+}
+
+const BUFFERS = new Set(
+  'running_mean running_var inv_freq original_inv_freq final_logits_bias masked_bias alibi slopes cos_cached sin_cached'.split(' '),
+)
+
+/** Whether PyTorch models use this name for what they do not train. */
+function isBufferName(name: string): boolean {
+  return BUFFERS.has(name.slice(name.lastIndexOf('.') + 1))
+}

@@ -1,0 +1,69 @@
+/** Finds the parameters of the source model under the source framework's names. */
+import { Builder } from '../src/builder.js'
+import type { Graph } from '../src/ir.js'
+import { mayBeParameter } from './canonical/constants.js'
+import { inheritFrom } from './canonical/replace.js'
+import { selection } from './globs.js'
+import { ClaimReader } from './parameters/claims.js'
+import { isSinusoidal } from './parameters/data.js'
+import { unfold } from './parameters/derived.js'
+import { Spelling } from './parameters/spelling.js'
+import { nameTies, restoreTies, tieNotes, type BuilderFor } from './parameters/ties.js'
+import { readWeights, type Weight } from './parameters/weights.js'
+import type { CompileContext, Parameter, Pass } from './pass.js'
+import { moduleScope } from './scopes.js'
+
+export const recoverParameters: Pass = {
+  name: 'recover-parameters',
+  purpose: 'Finds the float parameters under the names of the source framework, with their ties.',
+  needs: 'types; folded shape arithmetic',
+  leaves: 'ctx.parameters: one value a parameter, tied ones once, merged ones apart; trainable or frozen as asked',
+  run(ctx) {
+    const { model, table, notes } = ctx
+    const { graph } = model
+    const reader = new ClaimReader(graph, new Spelling(graph), isFromPyTorch(model.producerName, graph))
+    const builder: BuilderFor = ({ node }) => new Builder(model, graph, table, inheritFrom(node))
+    const weights = restoreTies(readWeights(graph, reader, notes), builder, notes).map((w) => unfold(w, builder))
+    nameTies(weights)
+    notes.push(...tieNotes(weights), ...foldedLookups(graph))
+    ctx.parameters = weights.map(toParameter)
+    for (const { name, value } of ctx.parameters) value.name = name
+    chooseTrainable(ctx)
+  },
+}
+
+function isFromPyTorch(producer: string, graph: Graph): boolean {
+  return producer === 'pytorch' || [...graph.nodes].some((node) => moduleScope(node) !== undefined)
+}
+
+function toParameter({ name, value, initializer, transposed, derived, aliases, uses }: Weight): Parameter {
+  return { name, value, trainable: true, initializer, transposed, derived: derived ?? null, aliases: [...aliases], uses }
+}
+
+/** Tables of which the exporter kept only the rows that a fixed length reads, as constants. */
+function foldedLookups(graph: Graph): string[] {
+  return [...graph.initializers]
+    .filter((v) => mayBeParameter(v) && /^embedding(_\d+)?$/.test(v.name))
+    .map((v) => `${v.name} is an embedding that the exporter folded into a constant, and is not trained; export with a dynamic length to train it`)
+}
+
+/** `--freeze` wins over `--train`; without `--train` all are trained that the source trains. */
+function chooseTrainable({ parameters, options, notes }: CompileContext): void {
+  const names = parameters.map((p) => p.name)
+  const train = selection('--train', 'parameter', options.train, names)
+  const freeze = selection('--freeze', 'parameter', options.freeze, names)
+  for (const p of parameters) {
+    p.frozenBecause = reasonToFreeze(p, train.match(p.name), train.isGiven, freeze.match(p.name))
+    p.trainable = p.frozenBecause === undefined
+    if (p.frozenBecause === SINUSOIDAL) notes.push(`${p.name} is frozen: ${SINUSOIDAL}`)
+  }
+}
+
+const SINUSOIDAL = 'it is a table of sines and cosines; --train names it to train it'
+
+function reasonToFreeze(p: Parameter, trained: string | undefined, isChoice: boolean, frozen: string | undefined): string | undefined {
+  if (frozen !== undefined) return `--freeze "${frozen}"`
+  if (trained !== undefined) return undefined
+  if (isChoice) return '--train names others'
+  return isSinusoidal(p.value.data!) ? SINUSOIDAL : undefined
+}
