@@ -8,12 +8,12 @@ import { loadModel, saveModel } from '../src/onnx/index.js'
 import { allGraphs } from '../src/order.js'
 import { Tensor } from '../src/tensor.js'
 import type { DType } from '../src/types.js'
-import { digestFile, replaceFile } from './files.js'
+import { digestFile, replaceFile } from '../src/files.js'
 import { affine, sameValues, transpose, type Mapping } from './layout.js'
 import type { CompiledModel } from './manifest.js'
-import { SafetensorsFile, writeSafetensors } from './safetensors.js'
+import { SafetensorsFile, writeSafetensors } from '../src/safetensors.js'
 import type { TrainingState } from './state.js'
-import { bytesOf, zeros, type HostTensor } from './tensors.js'
+import { bytesOf, zeros, type HostTensor } from '../src/host-tensor.js'
 
 /**
  * Writes the source model with the trained weights in place of its own; everything else stays as it was.
@@ -96,10 +96,10 @@ function putBack(
   const { initializer, aliases } = spec.source
   const own = initializers(model, initializer)
   if (own.length === 0) throw mismatch(spec, `the source model has no initializer "${initializer}"`)
-  const sharers = compiled.manifest.parameters.filter((p) => p.source.initializer === initializer)
+  const isShared = compiled.manifest.parameters.filter((p) => p.source.initializer === initializer).length > 1
   for (const value of own) {
     const data = toTensor(mappingOf(spec, start, value)(trained))
-    if (sharers.length > 1) splitOff(value, spec, data)
+    if (spec.source.uses || isShared) splitOff(value, spec, data)
     else value.data = data
   }
   for (const alias of aliases) {

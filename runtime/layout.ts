@@ -1,7 +1,7 @@
 /** How a parameter's stored values relate to a tensor elsewhere: as they are, transposed, or through a folded expression. */
 import { DropBPError } from '../src/errors.js'
 import { parseExpr } from '../src/expr.js'
-import { floatsOf, zeros, type HostTensor } from './tensors.js'
+import { floatsOf, zeros, type HostTensor } from '../src/host-tensor.js'
 
 /** A change of values or layout. */
 export type Mapping = (tensor: HostTensor) => HostTensor
@@ -24,10 +24,7 @@ export function affine(expression: string): Mapping {
   const b = more.length === 0 && symbol !== undefined ? at(0) : NaN
   const a = at(1) - b
   if (!(Number.isFinite(a) && a !== 0 && at(2) === 2 * a + b)) {
-    throw new DropBPError(
-      'derived-parameter',
-      `"${expression}" is not of the form a·w + b`,
-    )
+    throw new DropBPError('derived-parameter', `"${expression}" is not of the form a·w + b`)
   }
   return elementwise((w) => a * w + b)
 }
