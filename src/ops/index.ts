@@ -2,10 +2,14 @@
 import { OpTable } from '../op.js'
 import { activation } from './activation.js'
 import { arithmetic } from './arithmetic.js'
+import { attention } from './attention.js'
 import { cast } from './cast.js'
 import { concat } from './concat.js'
+import { convolution } from './convolution.js'
+import { crossEntropy } from './cross-entropy.js'
 import { dropbp } from './dropbp.js'
 import { einsum } from './einsum.js'
+import { fusedAttention } from './fused-attention.js'
 import { gather } from './gather.js'
 import { gelu } from './gelu.js'
 import { layerNormalization } from './layer-normalization.js'
@@ -16,6 +20,7 @@ import { pad } from './pad.js'
 import { random } from './random.js'
 import { reduction } from './reduction.js'
 import { reshape } from './reshape.js'
+import { rotary } from './rotary.js'
 import { scatter } from './scatter.js'
 import { select } from './select.js'
 import { shape } from './shape.js'
@@ -28,10 +33,14 @@ import { trigonometry } from './trigonometry.js'
 export const standardOps = new OpTable({
   ...activation,
   ...arithmetic,
+  ...attention,
   ...cast,
   ...concat,
+  ...convolution,
+  ...crossEntropy,
   ...dropbp,
   ...einsum,
+  ...fusedAttention,
   ...gather,
   ...gelu,
   ...layerNormalization,
@@ -42,6 +51,7 @@ export const standardOps = new OpTable({
   ...random,
   ...reduction,
   ...reshape,
+  ...rotary,
   ...scatter,
   ...select,
   ...shape,

@@ -5,6 +5,8 @@
 import * as ort from 'onnxruntime-node'
 import { describe, expect, test } from 'vitest'
 import { gradients } from '../../passes/differentiate.js'
+import { lowerModel } from '../../passes/lower.js'
+import { cloneModel } from '../../src/clone.js'
 import { Builder, type AttributeArgs } from '../../src/builder.js'
 import { evaluateGraph, type Arrays } from '../../src/evaluate.js'
 import { bindInputDims, prepareInitializer } from '../../src/infer.js'
@@ -331,7 +333,9 @@ class Bench {
 }
 
 async function session(model: Model): Promise<ort.InferenceSession> {
-  return ort.InferenceSession.create(encodeModel(model), { intraOpNumThreads: 1, logSeverityLevel: 4 })
+  const lowered = cloneModel(model)
+  lowerModel(lowered, standardOps)
+  return ort.InferenceSession.create(encodeModel(lowered), { intraOpNumThreads: 1, logSeverityLevel: 4 })
 }
 
 const ARRAYS = {

@@ -1,0 +1,48 @@
+/** Expands the project's own operators into what stock runtimes have. */
+import { Builder } from '../src/builder.js'
+import type { Graph, Model, Node } from '../src/ir.js'
+import type { OpTable } from '../src/op.js'
+import { DOMAIN } from '../src/ops/dropbp.js'
+import { allGraphs, removeDeadNodes } from '../src/order.js'
+import { moveRowScales } from './lowering/row-scale.js'
+import type { Pass } from './pass.js'
+
+export const lower: Pass = {
+  name: 'lower',
+  purpose:
+    'Expands the operators of com.dropbp into standard ones and into com.microsoft ones that stock runtimes have.',
+  needs: 'Every com.dropbp operator left has `lower`; dead outputs are known to be dead.',
+  leaves: 'No operator of com.dropbp.',
+  run({ model, table }) {
+    lowerModel(model, table)
+  },
+}
+
+/** Expands the project's own operators in all graphs of a model. */
+export function lowerModel(model: Model, table: OpTable): void {
+  removeDeadNodes(model.graph)
+  for (const graph of allGraphs(model.graph)) {
+    const b = new Builder(model, graph, table)
+    moveRowScales(graph, b)
+    // What an expansion emits may need expanding itself.
+    for (let own = ownNodes(graph); own.length > 0; own = ownNodes(graph))
+      for (const node of own) expand(node, b, table)
+  }
+  removeDeadNodes(model.graph)
+}
+
+function ownNodes(graph: Graph): Node[] {
+  return [...graph.nodes].filter((n) => n.domain === DOMAIN)
+}
+
+function expand(node: Node, b: Builder, table: OpTable): void {
+  const lowering = table.find(node)?.lower
+  if (!lowering)
+    throw new Error(`internal error: ${node.qualifiedOp} "${node.name}" is still there and has no lowering`)
+  const results = lowering(node, b)
+  node.outputs.forEach((output, i) => {
+    const result = results[i]
+    if (result) output.replaceAllUsesWith(result)
+  })
+  node.graph!.removeNode(node)
+}
