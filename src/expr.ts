@@ -75,7 +75,7 @@ export class Expr {
     const a = this.constant
     const b = divisor.constant
     if (a !== undefined && b !== undefined && b !== 0) return Expr.of(Math.floor(a / b))
-    return Expr.symbol(`floor(${this}/${divisor.wrapped()})`)
+    return Expr.symbol(`floor(${this.wrapped()}/${divisor.wrapped()})`)
   }
 
   /** `ceil(this / other)`. */
