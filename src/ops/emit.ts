@@ -44,3 +44,9 @@ export function divideByCount(b: Builder, x: Value, dims: Shape): Value {
   if (count.constant !== undefined) return b.scale(x, 1 / count.constant)
   return b.div(x, b.cast(b.dim(count), x.type!.dtype))
 }
+
+/** `x` with the dimensions that it is known to have, where its type rule cannot tell them. */
+export function assume(x: Value, shape: Shape): Value {
+  x.type = { dtype: x.type!.dtype, shape }
+  return x
+}
