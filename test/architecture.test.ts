@@ -37,7 +37,9 @@ function imports(file: string): string[] {
     .map((name) => resolve(dirname(file), name.replace(/\.js$/, '.ts')))
 }
 
-const files = ['src', 'kernels', 'passes', 'runtime'].filter((f) => existsSync(join(ROOT, f))).flatMap(sources)
+const files = ['src', 'kernels', 'passes', 'runtime']
+  .filter((f) => existsSync(join(ROOT, f)))
+  .flatMap(sources)
 
 describe('dependency direction', () => {
   test('reads the imports of every layer', () => {

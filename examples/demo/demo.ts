@@ -8,7 +8,7 @@ import path from 'node:path'
 import cliProgress from 'cli-progress'
 import Table from 'cli-table3'
 import pc from 'picocolors'
-import { compileModel, loadModel } from '../../src/index.js'
+import { compile } from '../../src/index.js'
 import { median } from '../../bench/statistics.js'
 import { generate } from './generate.js'
 import { writePlot, type Curve, type Point } from './plot.js'
@@ -149,7 +149,7 @@ async function main(): Promise<void> {
   mkdirSync(OUT, { recursive: true })
   const directory = path.join(OUT, 'gpt-moby.dropbp')
   const start = performance.now()
-  const compilation = compileModel(loadModel(MODEL), { loss: { kind: 'causal-lm' } })
+  const compilation = compile(MODEL, { loss: { kind: 'causal-lm' } })
   compilation.write(directory, { force: true })
   const { sites, parameters } = compilation.manifest
   console.log(

@@ -4,7 +4,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { LanguageBatches, readTokens, TokenWindows, Trainer } from '../../runtime/index.js'
-import { compileModel, loadModel } from '../../src/index.js'
+import { compile } from '../../src/index.js'
 import { readCurve, TOKENS_FILE } from './curve.js'
 
 const TOLERANCE = 1e-4
@@ -18,9 +18,7 @@ describe('loss curves', () => {
   async function train(model: string): Promise<number[]> {
     const curve = readCurve(model)
     const directory = path.join(root, model)
-    compileModel(loadModel(path.join(MODELS, `${model}.onnx`)), { loss: { kind: 'causal-lm' } }).write(
-      directory,
-    )
+    compile(path.join(MODELS, `${model}.onnx`), { loss: { kind: 'causal-lm' } }).write(directory)
     const trainer = await Trainer.open(directory, {
       steps: curve.losses.length,
       learningRate: curve.learningRate,

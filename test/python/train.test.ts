@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { compileModel, loadModel } from '../../src/index.js'
+import { compile } from '../../src/index.js'
 import { readCurve, TOKENS_FILE } from '../parity/curve.js'
 import { missingPython, python } from './python.js'
 
