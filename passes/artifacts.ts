@@ -1,13 +1,13 @@
 /** The models that a compilation emits, made from the graph at the right points of the pipeline. */
 import { cloneModel, type ValueMap } from '../src/clone.js'
 import { Expr } from '../src/expr.js'
-import { Graph, Node, Value, type Model } from '../src/ir.js'
+import { Graph, Node, Value, type Attribute, type Model } from '../src/ir.js'
 import { DOMAIN, DROPBP } from '../src/ops/dropbp.js'
 import { removeDeadNodes } from '../src/order.js'
 import { orderLeavesLast } from './execution-order.js'
 import { trimOutputs } from './gating/forward.js'
 import { lowerModel } from './lower.js'
-import type { CompileContext, Parameter } from './pass.js'
+import type { CompileContext, Parameter, Site } from './pass.js'
 import { simplifyModel } from './simplify.js'
 
 /** Name of the gradient output of a parameter. */
@@ -16,26 +16,45 @@ export function gradientName(parameter: Parameter): string {
 }
 
 /**
- * The forward graph with the source model's outputs and a `com.dropbp::DropBP` node on every branch. Taken after
- * annotate-flops; a model-local function makes it loadable everywhere.
+ * A copy of the canonical forward graph with the source model's outputs, from which the annotated model is made when the
+ * branches are known.
  */
-export function annotatedModel(ctx: CompileContext, outputs: readonly Value[]): Model {
-  const map: ValueMap = new Map()
-  const model = cloneModel(ctx.model, map)
-  model.graph.setOutputs(outputs.map((v) => map.get(v)!))
-  for (const site of ctx.sites) {
-    const node = map.get(site.node!.output())!.producer!
-    node.setInputs([node.input(0)])
-    node.attributes.set('site', { type: 'string', value: site.name })
-    node.attributes.set('flops', { type: 'string', value: String(site.flops?.forward ?? Expr.zero) })
+export class AnnotatedDraft {
+  private readonly map: ValueMap = new Map()
+  private readonly model: Model
+
+  /** Taken before attach-loss. */
+  constructor(private readonly ctx: CompileContext) {
+    this.model = cloneModel(ctx.model, this.map)
   }
-  removeDeadNodes(model.graph)
-  dropInputs(
-    model,
-    [ctx.loss?.labelInput, ...ctx.sites.map((s) => s.keep)].map((v) => v && map.get(v)),
-  )
-  if (ctx.sites.length > 0) addDropBPFunction(model)
-  return model
+
+  /** Puts a `com.dropbp::DropBP` node on every branch; a model-local function makes it loadable everywhere. */
+  finish(): Model {
+    for (const site of this.ctx.sites) this.mark(site)
+    removeDeadNodes(this.model.graph)
+    if (this.ctx.sites.length > 0) addDropBPFunction(this.model)
+    return this.model
+  }
+
+  private mark(site: Site): void {
+    const branch = this.map.get(site.branch)!
+    const sum = this.map.get(site.sum.output())!.producer
+    const uses = [...branch.uses].filter((u) => u.user === sum)
+    const attributes: [string, Attribute][] = [
+      ['site', { type: 'string', value: site.name }],
+      ['flops', { type: 'string', value: String(site.flops?.forward ?? Expr.zero) }],
+    ]
+    const node = new Node(
+      'DropBP',
+      [branch],
+      [new Value(`${branch.name}_dropbp`, branch.type)],
+      attributes,
+      DOMAIN,
+    )
+    node.name = `dropbp/${site.name}`
+    this.model.graph.addNode(node)
+    for (const use of uses) (use.user as Node).setInput(use.index, node.output())
+  }
 }
 
 /** A copy of the forward graph with its loss, from which the evaluation model is made once it is known what trains. */

@@ -3,17 +3,19 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { cloneModel } from '../src/clone.js'
 import { writeDirectory } from '../src/directory.js'
-import type { Model } from '../src/ir.js'
+import { digestFile, writeDurably } from '../src/files.js'
+import { Model } from '../src/ir.js'
 import type { Manifest } from '../src/manifest.js'
-import { saveModels } from '../src/onnx/index.js'
+import { fromProto, loadModel, readModel, saveModels } from '../src/onnx/index.js'
 import type { OpTable } from '../src/op.js'
 import { standardOps } from '../src/ops/index.js'
-import { annotatedModel, EvaluationDraft, gradientName, trainingModel } from './artifacts.js'
+import { writeSafetensors } from '../src/safetensors.js'
+import { AnnotatedDraft, EvaluationDraft, gradientName, trainingModel } from './artifacts.js'
 import { differentiate } from './differentiate.js'
 import { buildManifest, FILES, graphFlops, type SourceFacts, type SourceInfo } from './manifest.js'
 import { buildOptimizer } from './optimizer.js'
 import type { CompileContext, CompileOptions } from './pass.js'
-import { annotating, gating, raising, runPasses, type PassListener } from './pipeline.js'
+import { annotating, gating, raising, recovering, runPasses, type PassListener } from './pipeline.js'
 
 /** Options of `compileModel` with their defaults filled in, and where the model came from. */
 export interface CompileRequest extends Partial<CompileOptions> {
@@ -63,6 +65,23 @@ export function newContext(source: Model, request: CompileRequest = {}): Compile
   }
 }
 
+/** What can be compiled: a path, the bytes of a file, a model of this library, or a plain protobuf object. */
+export type CompileInput = string | Uint8Array | Model | object
+
+/**
+ * Reads a model and compiles it; see `compileModel`.
+ * @param input objects have the shape of the `onnx-proto` package's ModelProto
+ * @throws IOError where it cannot be read
+ */
+export function compile(input: CompileInput, request: CompileRequest = {}): Compilation {
+  if (input instanceof Model) return compileModel(input, request)
+  if (typeof input === 'string') {
+    const source = { file: path.basename(input), sha256: digestFile(input).sha256 }
+    return compileModel(loadModel(input), { source, ...request })
+  }
+  return compileModel(input instanceof Uint8Array ? readModel(input) : fromProto(input), request)
+}
+
 /**
  * Compiles an inference model into a training graph with DropBP.
  * @param source is not changed
@@ -71,11 +90,12 @@ export function newContext(source: Model, request: CompileRequest = {}): Compile
 export function compileModel(source: Model, request: CompileRequest = {}): Compilation {
   const ctx = newContext(source, request)
   const { listener } = request
-  const outputs = [...ctx.model.graph.outputs]
+  runPasses(ctx, recovering, listener)
+  const annotatedDraft = new AnnotatedDraft(ctx)
   runPasses(ctx, annotating, listener)
-  const annotated = annotatedModel(ctx, outputs)
+  const annotated = annotatedDraft.finish()
   runPasses(ctx, raising, listener)
-  const draft = new EvaluationDraft(ctx)
+  const evaluationDraft = new EvaluationDraft(ctx)
   runPasses(ctx, [differentiate], listener)
   const flops = totalFlops(ctx)
   runPasses(ctx, gating, listener)
@@ -83,7 +103,7 @@ export function compileModel(source: Model, request: CompileRequest = {}): Compi
   const manifest = buildManifest(ctx, sourceFacts(source, request.source), optimizer.spec, flops)
   const models = {
     training: trainingModel(ctx),
-    evaluation: draft.finish(),
+    evaluation: evaluationDraft.finish(),
     optimizer: optimizer.model,
     annotated,
   }
@@ -130,7 +150,7 @@ function writeArtifacts(directory: string, models: Models, manifest: Manifest, c
   saveModels(entries, { externalData: { file: FILES.data, threshold: EXTERNAL_THRESHOLD } })
   fs.mkdirSync(at(path.dirname(FILES.checkpoint)), { recursive: true })
   const tensors = ctx.differentiated!.parameters.map((p) => [p.name, p.value.data!] as const)
-  writeDurably(at(FILES.checkpoint), (sink) => writeTensors(sink, tensors))
+  writeDurably(at(FILES.checkpoint), (sink) => writeSafetensors(sink, tensors))
   writeDurably(at(FILES.manifest), (sink) =>
     sink.write(Buffer.from(JSON.stringify(manifest, null, 2) + '\n')),
   )

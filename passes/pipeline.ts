@@ -15,17 +15,11 @@ import { raise } from './raise.js'
 import { recoverParameters } from './recover-parameters.js'
 import { simplify } from './simplify.js'
 
-/** From the model as it was read to the annotated forward graph. */
-export const annotating: readonly Pass[] = [
-  canonicalise,
-  inferTypes,
-  foldConstants,
-  recoverParameters,
-  attachLoss,
-  findResidualBranches,
-  insertDropBP,
-  annotateFlops,
-]
+/** From the model as it was read to one in canonical form with named parameters. */
+export const recovering: readonly Pass[] = [canonicalise, inferTypes, foldConstants, recoverParameters]
+
+/** Attaches the loss, and DropBP nodes with their FLOPs to the residual branches that lead to it. */
+export const annotating: readonly Pass[] = [attachLoss, findResidualBranches, insertDropBP, annotateFlops]
 
 /** Prepares the forward for differentiation. */
 export const raising: readonly Pass[] = [raise]
@@ -34,7 +28,7 @@ export const raising: readonly Pass[] = [raise]
 export const gating: readonly Pass[] = [gate, lower, simplify]
 
 /** All passes, in order. */
-export const pipeline: readonly Pass[] = [...annotating, ...raising, differentiate, ...gating]
+export const pipeline: readonly Pass[] = [...recovering, ...annotating, ...raising, differentiate, ...gating]
 
 /** Told before and after each pass. */
 export interface PassListener {

@@ -2,7 +2,7 @@
 import { DropBPError, UsageError } from '../src/errors.js'
 import { parseExpr } from '../src/expr.js'
 import type { LabelSpec, Manifest, TensorSpec } from '../src/manifest.js'
-import { elementAt, type HostTensor } from './tensors.js'
+import { elementAt, type HostTensor } from '../src/host-tensor.js'
 
 /** Feeds of one pass: the model's inputs, and labels unless an output is itself the loss. */
 export interface Batch {

@@ -3,7 +3,7 @@ import { DropBPError, UsageError } from '../src/errors.js'
 import type { Manifest, TensorSpec } from '../src/manifest.js'
 import type { Batch } from './batch.js'
 import { Random } from './random.js'
-import { zeros, type HostTensor } from './tensors.js'
+import { zeros, type HostTensor } from '../src/host-tensor.js'
 import type { Tokens } from './tokens.js'
 
 /** An endless source of batches that can be taken back to where it was. */

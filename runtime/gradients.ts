@@ -1,7 +1,7 @@
 /** Gradient buffers: one a parameter, allocated when first present, absent where a step computed none. */
 import { DropBPError } from '../src/errors.js'
 import type { TrainableSpec } from './presence.js'
-import { floatsOf, zeros, type HostTensor } from './tensors.js'
+import { floatsOf, zeros, type HostTensor } from '../src/host-tensor.js'
 
 /** The gradients of one step or micro-batch. */
 export class GradientSet {

@@ -35,7 +35,7 @@ export {
 export { Presence, trainableParameters, type Mask, type TrainableSpec } from './presence.js'
 export { Random } from './random.js'
 export { allocateRates, type AllocationRequest, type RateBounds } from './rates.js'
-export { readSafetensors, SafetensorsFile, writeSafetensors } from './safetensors.js'
+export { readSafetensors, SafetensorsFile, writeSafetensors } from '../src/safetensors.js'
 export {
   makeSchedule,
   SCHEDULES,
@@ -51,7 +51,7 @@ export {
   type SessionOptions,
 } from './session.js'
 export { TrainingState } from './state.js'
-export { floatsOf, scalar, zeros, type HostTensor, type TypedArray } from './tensors.js'
+export { floatsOf, scalar, zeros, type HostTensor, type TypedArray } from '../src/host-tensor.js'
 export { checkTokens, readTokens, type TokenOptions, type Tokens } from './tokens.js'
 export type {
   EvaluationResult,

@@ -4,7 +4,7 @@ import path from 'node:path'
 import * as v from 'valibot'
 import { DropBPError, IOError } from '../src/errors.js'
 import type { Manifest } from '../src/manifest.js'
-import { guarded } from './files.js'
+import { guarded } from '../src/files.js'
 
 /** A compiled directory whose manifest is valid. */
 export interface CompiledModel {

@@ -1,7 +1,7 @@
 /** Runs a graph: a narrow interface over onnxruntime-node, so that another backend can take its place. */
 import ort from 'onnxruntime-node'
 import { DropBPError } from '../src/errors.js'
-import type { HostTensor, TypedArray } from './tensors.js'
+import type { HostTensor, TypedArray } from '../src/host-tensor.js'
 
 /** How sessions are made. */
 export interface SessionOptions {

@@ -147,6 +147,7 @@ export class Trainer {
   async *fit(fit: FitOptions): AsyncGenerator<TrainEvent, void, void> {
     const { data, accumulate = 1, signal, evaluateEvery = 0, saveEvery = 0 } = fit
     const { steps } = this.options
+    let saved = this.stepsDone
     while (this.stepsDone < steps && !signal?.aborted) {
       const batches = Array.from({ length: accumulate }, () => data.next())
       if (this.ratesAreDue()) yield await this.rateEvent(batches[0]!)
@@ -155,11 +156,14 @@ export class Trainer {
       if (fit.validation && isDue(this.stepsDone, evaluateEvery, last)) {
         yield { type: 'evaluation', step: this.stepsDone, ...(await this.evaluate(fit.validation())) }
       }
-      if (fit.checkpoints && isDue(this.stepsDone, saveEvery, last || signal?.aborted))
+      if (fit.checkpoints && isDue(this.stepsDone, saveEvery, last)) {
         yield this.saveEvent(fit)
+        saved = this.stepsDone
+      }
       // A run blocks the event loop: timers and signals get their turn between steps.
       await nextTurn()
     }
+    if (fit.checkpoints && saved < this.stepsDone) yield this.saveEvent(fit)
   }
 
   /** Writes a checkpoint that `resume` takes; all there was stays valid until the new one is complete. */
@@ -308,8 +312,8 @@ interface Pass {
   report: Pick<StepResult, 'masks' | 'dropRate' | 'backwardSkipped'>
 }
 
-function isDue(step: number, every: number, now: boolean | undefined): boolean {
-  return now === true || (every > 0 && step % every === 0)
+function isDue(step: number, every: number, last: boolean): boolean {
+  return last || (every > 0 && step % every === 0)
 }
 
 function addTo<T extends Record<string, number>>(sum: T, more: T): void {

@@ -7,7 +7,7 @@ import type { CompiledModel } from './manifest.js'
 import { Presence, type Mask } from './presence.js'
 import { openSession, type Session, type SessionFactory, type SessionOptions } from './session.js'
 import type { TrainingState } from './state.js'
-import { floatsOf, scalar } from './tensors.js'
+import { floatsOf, scalar } from '../src/host-tensor.js'
 
 /** Scalar inputs of the optimizer by name. */
 export type Hyperparameters = Readonly<Record<string, number>>

@@ -68,6 +68,22 @@ describe('resuming', () => {
   })
 })
 
+it('is saved when stopped at any moment, between steps too', async () => {
+  const root = temporaryDirectory()
+  const trainer = await openTiny(OPTIONS)
+  const stop = new AbortController()
+  for await (const event of trainer.fit({
+    data: tinyData(trainer),
+    checkpoints: root,
+    saveEvery: 2,
+    signal: stop.signal,
+  })) {
+    if (event.type === 'step' && event.step === 3) setImmediate(() => stop.abort())
+  }
+  expect(trainer.step).toBeLessThan(OPTIONS.steps)
+  expect(latestCheckpoint(root).step).toBe(trainer.step)
+})
+
 it('saves every so many steps and keeps the newest', async () => {
   const root = temporaryDirectory()
   const trainer = await openTiny({ ...OPTIONS, steps: 7 })

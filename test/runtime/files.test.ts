@@ -14,8 +14,8 @@ import {
   type Session,
   type SessionFactory,
 } from '../../runtime/index.js'
-import { replaceFile } from '../../runtime/files.js'
-import { floatsOf } from '../../runtime/tensors.js'
+import { replaceFile } from '../../src/files.js'
+import { floatsOf } from '../../src/host-tensor.js'
 import { copyTiny, openTiny, temporaryDirectory, TINY, tinyData } from './tiny.js'
 
 describe('safetensors', () => {

@@ -3,7 +3,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { compileModel } from '../../../passes/compile.js'
 import { openCompiled } from '../../../runtime/index.js'
-import { digestFile } from '../../../runtime/files.js'
+import { digestFile } from '../../files.js'
 import { IOError } from '../../errors.js'
 import { loadModel } from '../../onnx/index.js'
 

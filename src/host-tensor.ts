@@ -1,5 +1,5 @@
 /** Host tensors: typed arrays with a type and a shape, as ONNX Runtime's JavaScript bindings hold them. */
-import { DropBPError } from '../src/errors.js'
+import { DropBPError } from './errors.js'
 
 /** Arrays that hold tensor elements; float16 and bfloat16 are kept as their bits. */
 export type TypedArray =

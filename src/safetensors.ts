@@ -1,8 +1,9 @@
 /** Reads and writes safetensors files tensor by tensor: nothing is held twice. */
 import fs from 'node:fs'
-import { IOError } from '../src/errors.js'
+import { IOError } from './errors.js'
 import { guarded, readExactly, type FileSink } from './files.js'
-import { bytesOf, elementBytes, sizeOf, zeros, type HostTensor } from './tensors.js'
+import { bytesOf, elementBytes, sizeOf, zeros, type HostTensor } from './host-tensor.js'
+import { Tensor } from './tensor.js'
 
 const DTYPES: Readonly<Record<string, string>> = {
   F64: 'float64',
@@ -95,24 +96,25 @@ export function readSafetensors(file: string): Map<string, HostTensor> {
   }
 }
 
-/** Writes tensors in the given order; data is aligned to 8 bytes as the format wants. */
+/** Writes tensors in the given order; lazy data is loaded when it is its turn. The data begins at a multiple of 8 bytes, as the format wants. */
 export function writeSafetensors(
   sink: FileSink,
-  tensors: readonly (readonly [string, HostTensor])[],
+  tensors: readonly (readonly [string, HostTensor | Tensor])[],
   metadata: Readonly<Record<string, string>> = {},
 ): void {
   const header: Record<string, unknown> = Object.keys(metadata).length > 0 ? { __metadata__: metadata } : {}
   let at = 0
-  for (const [name, { dtype, shape, data }] of tensors) {
-    header[name] = { dtype: CODES.get(dtype), shape, data_offsets: [at, at + data.byteLength] }
-    at += data.byteLength
+  for (const [name, { dtype, shape }] of tensors) {
+    const byteLength = sizeOf(shape) * elementBytes(dtype)
+    header[name] = { dtype: CODES.get(dtype), shape, data_offsets: [at, at + byteLength] }
+    at += byteLength
   }
   const json = new TextEncoder().encode(JSON.stringify(header))
   const prefix = new Uint8Array(8 + Math.ceil(json.byteLength / 8) * 8).fill(0x20)
   new DataView(prefix.buffer).setBigUint64(0, BigInt(prefix.byteLength - 8), true)
   prefix.set(json, 8)
   sink.write(prefix)
-  for (const [, tensor] of tensors) sink.write(bytesOf(tensor))
+  for (const [, tensor] of tensors) sink.write(tensor instanceof Tensor ? tensor.bytes() : bytesOf(tensor))
 }
 
 function readHeader(

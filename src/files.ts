@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
-import { DropBPError, IOError } from '../src/errors.js'
+import { DropBPError, IOError } from './errors.js'
 
 /** Size and hash of a file, as checkpoints record them. */
 export interface FileDigest {
