@@ -4,13 +4,15 @@ import fs from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { DropBPError, exitCode } from '../errors.js'
 import { parseFlags } from './train/flags.js'
-import { train } from './train/run.js'
 
 /** Runs the command and returns its exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
   try {
     const command = await parseFlags(argv, version())
-    return command ? await train(command) : 0
+    if (!command) return 0
+    // ONNX Runtime takes a while to load: not before the command line is understood.
+    const { train } = await import('./train/run.js')
+    return await train(command)
   } catch (error) {
     if (!(error instanceof DropBPError)) throw error
     process.stderr.write(`dropbp-train: ${error.describe()}\n`)
@@ -20,7 +22,9 @@ export async function main(argv: readonly string[]): Promise<number> {
 
 /** From package.json, which lies above the sources and further above the built files. */
 function version(): string {
-  const places = ['../../package.json', '../../../package.json'].map((place) => new URL(place, import.meta.url))
+  const places = ['../../package.json', '../../../package.json'].map(
+    (place) => new URL(place, import.meta.url),
+  )
   const file = places.find((place) => fs.existsSync(place))!
   return (JSON.parse(fs.readFileSync(file, 'utf8')) as { version: string }).version
 }

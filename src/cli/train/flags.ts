@@ -1,7 +1,9 @@
 /** The flags of `dropbp-train`, in the groups that `--help` shows. */
 import yargs, { type Options } from 'yargs'
 import { UsageError } from '../../errors.js'
-import { POLICIES, SCHEDULES } from '../../../runtime/index.js'
+import { didYouMean } from '../suggest.js'
+import { POLICIES } from '../../../runtime/policy.js'
+import { SCHEDULES } from '../../../runtime/schedule.js'
 import { DEFAULTS, type GivenSettings } from './settings.js'
 
 const OPTIONS = {
@@ -119,7 +121,9 @@ export async function parseFlags(
 }
 
 function usage(message: string): UsageError {
-  return new UsageError('usage', `${message}; see dropbp-train --help`)
+  const unknown = /^Unknown arguments?: ([^,\s]+)/.exec(message)?.[1]
+  const hint = unknown === undefined ? '' : didYouMean(unknown, Object.keys(OPTIONS), '--')
+  return new UsageError('usage', `${message}${hint || '; see dropbp-train --help'}`)
 }
 
 /** Defaults are shown but not set, so that a checkpoint's settings come between them and the flags. */
