@@ -17,8 +17,9 @@ export const attachLoss: Pass = {
   leaves: 'ctx.loss; the loss is the only result of the graph.',
   run(ctx: CompileContext): void {
     const { kind, output } = chooseLoss(ctx)
-    const outputs = ctx.model.graph.outputs
+    const outputs = [...ctx.model.graph.outputs]
     ctx.loss = kind === 'output' ? outputAsLoss(ctx, output) : ATTACH[kind](ctx, output)
+    ctx.loss.from = outputs.indexOf(output)
     ctx.model.graph.setOutputs([ctx.loss.output])
     const dropped = outputs.filter((v) => v !== output).map((v) => `"${v.name}"`)
     if (dropped.length > 0) ctx.notes.push(`the training graph does not compute ${dropped.join(', ')}`)

@@ -1,10 +1,62 @@
 /** Recognises what exporters decompose, and makes it one operator with a compact gradient. */
-import type { CompileContext, Pass } from './pass.js'
+import { Builder } from '../src/builder.js'
+import type { Graph, Model, Node } from '../src/ir.js'
+import type { OpTable } from '../src/op.js'
+import { removeDeadNodes, topologicalOrder } from '../src/order.js'
+import { inheritFrom } from './canonical/replace.js'
+import type { CompileContext, Declined, Pass } from './pass.js'
+import { attentionPattern } from './raising/attention.js'
+import { Unlike, type Pattern } from './raising/pattern.js'
 
 export const raise: Pass = {
   name: 'raise',
-  purpose: 'Makes one operator of each decomposed attention, normalisation and activation.',
+  purpose: 'Makes one operator of each decomposed attention, normalisation, activation and rotary embedding.',
   needs: 'The canonical form, every value typed.',
   leaves: 'The same function; composite operators of com.dropbp among the standard ones.',
-  run(_ctx: CompileContext): void {},
+  run(ctx: CompileContext): void {
+    raiseModel(ctx.model, ctx.table)
+  },
+}
+
+/** What raising found. */
+export interface Raised {
+  /** How many of each pattern, by its name. */
+  readonly counts: Map<string, number>
+  /** What looks like a pattern and was left alone, and why. */
+  readonly declined: Declined[]
+}
+
+/** Raises every pattern of a model's main graph. */
+export function raiseModel(model: Model, table: OpTable): Raised {
+  const raised: Raised = { counts: new Map(), declined: [] }
+  const patterns = [attentionPattern()]
+  for (const node of topologicalOrder(model.graph)) {
+    for (const pattern of patterns) if (node.graph && tryPattern(pattern, node, model, table, raised)) break
+  }
+  removeDeadNodes(model.graph)
+  return raised
+}
+
+function tryPattern(pattern: Pattern, node: Node, model: Model, table: OpTable, raised: Raised): boolean {
+  const b = new Builder(model, model.graph, table, inheritFrom(node))
+  const found = pattern.match(node, b)
+  if (found instanceof Unlike)
+    raised.declined.push({ node, reason: `not raised to ${pattern.name}: ${found.reason}` })
+  if (!found || found instanceof Unlike) return false
+  node.output().replaceAllUsesWith(found)
+  removeChain(node, model.graph)
+  raised.counts.set(pattern.name, (raised.counts.get(pattern.name) ?? 0) + 1)
+  return true
+}
+
+/** Removes a node that nobody reads any more, and those before it that nobody else reads. */
+function removeChain(last: Node, graph: Graph): void {
+  const pending = [last]
+  while (pending.length > 0) {
+    const node = pending.pop()!
+    if (node.graph !== graph || node.outputs.some((v) => v.uses.size > 0)) continue
+    const producers = node.inputs.map((v) => v?.producer)
+    graph.removeNode(node)
+    for (const p of producers) if (p) pending.push(p)
+  }
 }
