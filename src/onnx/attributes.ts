@@ -83,7 +83,10 @@ function guessType(proto: AttributeProto): number {
     ints: T.INTS,
     strings: T.STRINGS,
   }
-  for (const [field, type] of Object.entries(fields)) if (Object.hasOwn(proto, field)) return type
+  for (const [field, type] of Object.entries(fields)) {
+    const value = Object.hasOwn(proto, field) ? proto[field as keyof AttributeProto] : undefined
+    if (value !== undefined && !(Array.isArray(value) && value.length === 0)) return type
+  }
   return T.UNDEFINED
 }
 

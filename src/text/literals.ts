@@ -23,8 +23,8 @@ function numberText(x: number): string {
 
 /** The number with the fewest digits that rounds to the same float32. */
 function shortest32(x: number): number {
-  if (!Number.isFinite(x)) return x
-  for (let digits = 6; digits < 9; digits++) {
+  if (!Number.isFinite(x) || x === 0) return x
+  for (let digits = 1; digits < 9; digits++) {
     const shorter = Number(x.toPrecision(digits))
     if (Math.fround(shorter) === Math.fround(x)) return shorter
   }

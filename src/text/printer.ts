@@ -72,12 +72,14 @@ export class Printer {
   }
 
   graph(proto: GraphProto, indent: string): string {
-    const inputs = list('(', (proto.input ?? []).map(valueInfo), ')', indent)
-    const outputs = list('(', (proto.output ?? []).map(valueInfo), ')', indent)
+    const head = name(proto.name || 'graph')
+    const inputs = list('(', (proto.input ?? []).map(valueInfo), ')', indent, head)
+    const outputs = list('(', (proto.output ?? []).map(valueInfo), ')', indent, `${head} ${inputs} =>`)
+    const signature = `${head} ${inputs} => ${outputs}`
     const initializers = (proto.initializer ?? []).map((t) => this.initializer(t))
-    const data = initializers.length > 0 ? ` ${list('<', initializers, '>', indent)}` : ''
+    const data = initializers.length > 0 ? ` ${list('<', initializers, '>', indent, signature)}` : ''
     const body = this.nodes(proto.node ?? [], typeTexts(proto), indent)
-    return `${name(proto.name || 'graph')} ${inputs} => ${outputs}${data} {\n${body}${indent}}`
+    return `${signature}${data} {\n${body}${indent}}`
   }
 
   private function(fn: FunctionProto): string {
@@ -108,13 +110,17 @@ export class Printer {
     const op = `${domain}${name(node.opType)}${node.overload ? `:${node.overload}` : ''}`
     const attributes = [...(node.attribute ?? [])]
     const plain = attributes.filter((a) => !isNested(a)).map((a) => this.attribute(a, indent))
-    const nested = attributes.filter(isNested).map((a) => this.attribute(a, indent))
+    const nested = attributes.filter(isNested).map((a) => this.attribute(a, indent + INDENT))
     const inputs = `(${(node.input ?? []).map(name).join(', ')})`
-    // The syntax has one list of attributes, before or after the operands; graphs read better after.
-    const all = `<${[...plain, ...nested].join(', ')}>`
-    const call =
-      attributes.length === 0 ? inputs : nested.length > 0 ? `${inputs} ${all}` : `${all} ${inputs}`
+    const call = this.call(inputs, plain, nested, indent)
     return `${indent}${label}${(node.output ?? []).map(name).join(', ')} = ${op} ${call}${this.comment(node, types)}`
+  }
+
+  /** The syntax has one list of attributes, before or after the operands; graphs read better after. */
+  private call(inputs: string, plain: readonly string[], nested: readonly string[], indent: string): string {
+    if (nested.length === 0) return plain.length === 0 ? inputs : `<${plain.join(', ')}> ${inputs}`
+    const lines = [...plain, ...nested].map((a) => `${indent}${INDENT}${a}`)
+    return `${inputs} <\n${lines.join(',\n')}\n${indent}>`
   }
 
   private comment(node: NodeProto, types: ReadonlyMap<string, string>): string {
@@ -213,9 +219,11 @@ function pairs(entries: readonly Entry[]): string {
   return `[${entries.map((e) => `${quoted(e.key ?? '')}: ${quoted(e.value ?? '')}`).join(', ')}]`
 }
 
-function list(open: string, items: readonly string[], close: string, indent: string): string {
+/** A list in brackets, one item a line where it would make the line it stands on (after `before`) too long. */
+function list(open: string, items: readonly string[], close: string, indent: string, before = ''): string {
   const line = `${open}${items.join(', ')}${close}`
-  if (line.length <= LINE && !line.includes('\n')) return line
+  const used = before.length - (before.lastIndexOf('\n') + 1)
+  if (items.length === 0 || (used + line.length < LINE && !line.includes('\n'))) return line
   const inner = indent + INDENT
   return `${open}\n${items.map((i) => inner + i).join(',\n')}\n${indent}${close}`
 }
