@@ -17,6 +17,7 @@ import { layout } from './layout.js'
 import { logic } from './logic.js'
 import { matmul } from './matmul.js'
 import { pad } from './pad.js'
+import { pooling } from './pooling.js'
 import { random } from './random.js'
 import { reduction } from './reduction.js'
 import { reshape } from './reshape.js'
@@ -48,6 +49,7 @@ export const standardOps = new OpTable({
   ...logic,
   ...matmul,
   ...pad,
+  ...pooling,
   ...random,
   ...reduction,
   ...reshape,
