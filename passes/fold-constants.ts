@@ -15,7 +15,8 @@ import { shareCommon } from './rewrites/common.js'
 
 export const foldConstants: Pass = {
   name: 'fold-constants',
-  purpose: 'Computes what shapes and constants already tell: shape arithmetic, constant subgraphs, movement that moves nothing.',
+  purpose:
+    'Computes what shapes and constants already tell: shape arithmetic, constant subgraphs, movement that moves nothing.',
   needs: 'types and known elements',
   leaves:
     'shape operands that are constants or computed from the dimensions of the model inputs; no shape of an activation is read',

@@ -16,11 +16,20 @@ export interface Selection {
  * @param what `parameter` or `site`, for messages and the error's code
  * @throws UsageError `no-such-parameter`, `no-such-site` where a glob matches none of `names`
  */
-export function selection(flag: string, what: 'parameter' | 'site', globs: readonly string[], names: readonly string[]): Selection {
-  const patterns = globs.flatMap(splitCommas).map((glob) => ({ glob, test: picomatch([glob, `${glob}.*`], { dot: true }) }))
+export function selection(
+  flag: string,
+  what: 'parameter' | 'site',
+  globs: readonly string[],
+  names: readonly string[],
+): Selection {
+  const patterns = globs
+    .flatMap(splitCommas)
+    .map((glob) => ({ glob, test: picomatch([glob, `${glob}.*`], { dot: true }) }))
   for (const { glob, test } of patterns) {
     if (names.some((name) => test(name))) continue
-    const near = nearest(glob, names).map((n) => `"${n}"`).join(', ')
+    const near = nearest(glob, names)
+      .map((n) => `"${n}"`)
+      .join(', ')
     throw new UsageError(
       `no-such-${what}`,
       `${flag} "${glob}" matches none of the model's ${names.length} ${what}s${near ? `; did you mean ${near}?` : '.'} --dry-run lists them all`,
@@ -47,8 +56,14 @@ const SUGGESTIONS = 3
 /** The names most like a glob. */
 function nearest(glob: string, names: readonly string[]): string[] {
   const wanted = glob.replaceAll('*', '')
-  const scored = names.map((name) => ({ name, distance: distance(wanted, name) - (name.includes(wanted) ? name.length : 0) }))
-  return scored.sort((a, b) => a.distance - b.distance).slice(0, SUGGESTIONS).map((s) => s.name)
+  const scored = names.map((name) => ({
+    name,
+    distance: distance(wanted, name) - (name.includes(wanted) ? name.length : 0),
+  }))
+  return scored
+    .sort((a, b) => a.distance - b.distance)
+    .slice(0, SUGGESTIONS)
+    .map((s) => s.name)
 }
 
 /** Edit distance (Levenshtein). */

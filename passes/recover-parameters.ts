@@ -17,13 +17,16 @@ export const recoverParameters: Pass = {
   name: 'recover-parameters',
   purpose: 'Finds the float parameters under the names of the source framework, with their ties.',
   needs: 'types; folded shape arithmetic',
-  leaves: 'ctx.parameters: one value a parameter, tied ones once, merged ones apart; trainable or frozen as asked',
+  leaves:
+    'ctx.parameters: one value a parameter, tied ones once, merged ones apart; trainable or frozen as asked',
   run(ctx) {
     const { model, table, notes } = ctx
     const { graph } = model
     const reader = new ClaimReader(graph, new Spelling(graph), isFromPyTorch(model.producerName, graph))
     const builder: BuilderFor = ({ node }) => new Builder(model, graph, table, inheritFrom(node))
-    const weights = restoreTies(readWeights(graph, reader, notes), builder, notes).map((w) => unfold(w, builder))
+    const weights = restoreTies(readWeights(graph, reader, notes), builder, notes).map((w) =>
+      unfold(w, builder),
+    )
     nameTies(weights)
     notes.push(...tieNotes(weights), ...foldedLookups(graph))
     ctx.parameters = weights.map(toParameter)
@@ -37,14 +40,26 @@ function isFromPyTorch(producer: string, graph: Graph): boolean {
 }
 
 function toParameter({ name, value, initializer, transposed, derived, aliases, uses }: Weight): Parameter {
-  return { name, value, trainable: true, initializer, transposed, derived: derived ?? null, aliases: [...aliases], uses }
+  return {
+    name,
+    value,
+    trainable: true,
+    initializer,
+    transposed,
+    derived: derived ?? null,
+    aliases: [...aliases],
+    uses,
+  }
 }
 
 /** Tables of which the exporter kept only the rows that a fixed length reads, as constants. */
 function foldedLookups(graph: Graph): string[] {
   return [...graph.initializers]
     .filter((v) => mayBeParameter(v) && /^embedding(_\d+)?$/.test(v.name))
-    .map((v) => `${v.name} is an embedding that the exporter folded into a constant, and is not trained; export with a dynamic length to train it`)
+    .map(
+      (v) =>
+        `${v.name} is an embedding that the exporter folded into a constant, and is not trained; export with a dynamic length to train it`,
+    )
 }
 
 /** `--freeze` wins over `--train`; without `--train` all are trained that the source trains. */
@@ -61,7 +76,12 @@ function chooseTrainable({ parameters, options, notes }: CompileContext): void {
 
 const SINUSOIDAL = 'it is a table of sines and cosines; --train names it to train it'
 
-function reasonToFreeze(p: Parameter, trained: string | undefined, isChoice: boolean, frozen: string | undefined): string | undefined {
+function reasonToFreeze(
+  p: Parameter,
+  trained: string | undefined,
+  isChoice: boolean,
+  frozen: string | undefined,
+): string | undefined {
   if (frozen !== undefined) return `--freeze "${frozen}"`
   if (trained !== undefined) return undefined
   if (isChoice) return '--train names others'

@@ -5,30 +5,36 @@ const NAME_SCOPES = 'pkg.torch.onnx.name_scopes'
 const FX_NODE = 'pkg.torch.onnx.fx_node'
 
 /**
- * The dotted path of the module that a node was exported from, `''` for the root; undefined where the export does not tell.
- * The dynamo exporter keeps paths in metadata, TorchScript in node names (`/net/h.0/attn/MatMul`).
+ * The dotted paths of the modules that a node was exported from, outermost first, `''` for the root; empty where the export
+ * does not tell. The dynamo exporter keeps them in metadata, TorchScript in node names (`/net/h.0/attn/MatMul`).
  */
-export function moduleScope(node: Node): string | undefined {
+export function moduleChain(node: Node): string[] {
   const scopes = node.metadata.get(NAME_SCOPES)
-  if (scopes !== undefined) return scopeFromMetadata(scopes)
-  return node.name.startsWith('/') ? scopeFromPath(node.name) : undefined
+  if (scopes !== undefined) return chainFromMetadata(scopes)
+  return node.name.startsWith('/') ? chainFromPath(node.name) : []
+}
+
+/** The innermost module that a node was exported from; undefined where the export does not tell. */
+export function moduleScope(node: Node): string | undefined {
+  return moduleChain(node).at(-1)
 }
 
 /** `['', 'h.0', 'h.0.attn', 'matmul']`: paths of ever deeper modules, then the operation. */
-function scopeFromMetadata(text: string): string | undefined {
+function chainFromMetadata(text: string): string[] {
   const scopes = [...text.matchAll(/'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"/g)].map((m) => m[1] ?? m[2] ?? '')
-  if (scopes[0]?.startsWith('_empty_nn_module_stack')) return undefined
-  return scopes.length >= 2 ? scopes.at(-2) : undefined
+  return scopes[0]?.startsWith('_empty_nn_module_stack') ? [] : scopes.slice(0, -1)
 }
 
-function scopeFromPath(name: string): string {
+function chainFromPath(name: string): string[] {
   const path: string[] = []
+  const chain = ['']
   for (const part of name.split('/').slice(1, -1)) {
     // A child of a called container repeats its name: /mlp/mlp.0/MatMul.
     if (path.length > 0 && part.startsWith(`${path.at(-1)}.`)) path.pop()
     path.push(part)
+    chain.push(path.join('.'))
   }
-  return path.join('.')
+  return chain
 }
 
 /** A lifted weight among the arguments of the traced call that a node comes from. */

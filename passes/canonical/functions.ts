@@ -16,7 +16,9 @@ type Origin = readonly FunctionDef[]
  * @throws CompileError `recursive-function`
  */
 export function inlineFunctions(model: Model): Map<Node, number> {
-  const functions = new Map(model.functions.filter((f) => f.domain !== DOMAIN).map((f) => [keyOf(f.domain, f.name, f), f]))
+  const functions = new Map(
+    model.functions.filter((f) => f.domain !== DOMAIN).map((f) => [keyOf(f.domain, f.name, f), f]),
+  )
   const versions = new Map<Node, number>()
   const origins = new Map<Node, Origin>()
   const pending = functions.size === 0 ? [] : allGraphs(model.graph).flatMap((g) => [...g.nodes])
@@ -44,7 +46,10 @@ function keyOf(domain: string, name: string, of: Node | FunctionDef): string {
 function extend(origin: Origin, fn: FunctionDef): Origin {
   if (origin.includes(fn)) {
     const chain = [...origin, fn].map((f) => f.name).join(' → ')
-    throw new CompileError('recursive-function', `the model's function "${fn.name}" calls itself (${chain}); export the model again`)
+    throw new CompileError(
+      'recursive-function',
+      `the model's function "${fn.name}" calls itself (${chain}); export the model again`,
+    )
   }
   return [...origin, fn]
 }
@@ -77,7 +82,11 @@ function bindAttributes(node: Node, given: ReadonlyMap<string, Attribute>): void
     const ref = attribute.type === 'raw' && (attribute.value as { refAttrName?: string } | null)?.refAttrName
     if (!ref) continue
     const value = given.get(ref)
-    if (value) node.attributes.set(name, value.type === 'graph' ? { type: 'graph', value: cloneGraph(value.value) } : value)
+    if (value)
+      node.attributes.set(
+        name,
+        value.type === 'graph' ? { type: 'graph', value: cloneGraph(value.value) } : value,
+      )
     else node.attributes.delete(name)
   }
 }

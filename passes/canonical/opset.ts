@@ -13,10 +13,16 @@ export const NEWEST_OPSET = 24
 export function checkOpset(version: number): void {
   const range = `opsets ${OLDEST_OPSET} to ${NEWEST_OPSET} can be compiled`
   if (version < OLDEST_OPSET) {
-    throw new CompileError('opset-too-old', `the model is written in opset ${version}; ${range}. Export it again with a newer opset`)
+    throw new CompileError(
+      'opset-too-old',
+      `the model is written in opset ${version}; ${range}. Export it again with a newer opset`,
+    )
   }
   if (version > NEWEST_OPSET) {
-    throw new CompileError('opset-too-new', `the model is written in opset ${version}; ${range}. Export it with opset_version=${NEWEST_OPSET} or lower`)
+    throw new CompileError(
+      'opset-too-new',
+      `the model is written in opset ${version}; ${range}. Export it with opset_version=${NEWEST_OPSET} or lower`,
+    )
   }
 }
 
@@ -135,7 +141,10 @@ const castByName: Rewrite = (node) => {
   const dtype = ({ float: 'float32', double: 'float64' }[name] ?? name) as DType
   const code = ELEMENT_TYPE[dtype]
   if (code === undefined) {
-    throw new CompileError('unknown-type', `Cast "${node.name}" casts to "${to.value}", which is no tensor type`)
+    throw new CompileError(
+      'unknown-type',
+      `Cast "${node.name}" casts to "${to.value}", which is no tensor type`,
+    )
   }
   node.attributes.set('to', int(code))
 }
@@ -170,9 +179,16 @@ const CHANGES: Readonly<Record<string, readonly Change[]>> = {
   ReduceSum: reduceAxes(13),
   ReduceSumSquare: reduceAxes(18),
   Resize: [{ since: 11, rewrite: resize }],
-  RoiAlign: [{ since: 16, rewrite: (node) => setDefault(node, 'coordinate_transformation_mode', text('output_half_pixel')) }],
+  RoiAlign: [
+    {
+      since: 16,
+      rewrite: (node) => setDefault(node, 'coordinate_transformation_mode', text('output_half_pixel')),
+    },
+  ],
   Scatter: [{ since: 11, rewrite: (node) => renameNode(node, 'ScatterElements') }],
-  Slice: [{ since: 10, rewrite: all(intsToInput('starts', 1), intsToInput('ends', 2), intsToInput('axes', 3)) }],
+  Slice: [
+    { since: 10, rewrite: all(intsToInput('starts', 1), intsToInput('ends', 2), intsToInput('axes', 3)) },
+  ],
   Softmax: softmax,
   Split: [
     { since: 13, rewrite: intsToInput('split', 1) },

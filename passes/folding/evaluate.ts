@@ -6,13 +6,20 @@ import { Tensor } from '../../src/tensor.js'
 import { staticShape } from '../../src/types.js'
 
 /** Results of a node as tensors where it can be computed now, none of them larger than what it replaces by much. */
-export function evaluateNode(node: Node, table: OpTable, isFixed: (v: Value) => boolean): Tensor[] | undefined {
+export function evaluateNode(
+  node: Node,
+  table: OpTable,
+  isFixed: (v: Value) => boolean,
+): Tensor[] | undefined {
   const evaluate = table.find(node)?.evaluate
   const operands = node.inputs.filter((v): v is Value => v !== null)
   if (!evaluate || node.subgraphs.length > 0 || !operands.every(isFixed)) return undefined
   const read = operands.reduce((n, v) => n + v.data!.size, 0)
   if (!node.outputs.every((v) => sizeOf(v) <= Math.max(KNOWN_LIMIT, read))) return undefined
-  const results = evaluate(node, node.inputs.map((v) => (v ? toArray(v.data!) : undefined)))
+  const results = evaluate(
+    node,
+    node.inputs.map((v) => (v ? toArray(v.data!) : undefined)),
+  )
   return results.map(({ dtype, shape, data }) => Tensor.of(dtype, shape, data))
 }
 

@@ -59,13 +59,15 @@ export class ShapeReader {
 
   /** Whether dimensions follow from those of the model's inputs. */
   private isReadable(dims: readonly Dim[]): boolean {
-    return dims.every((d) => d.fold<boolean>({
-      constant: () => true,
-      atom: (name) => this.model.dimSources.get(name)?.value.owner === this.model.graph,
-      add: (a, b) => a && b,
-      mul: (a, b) => a && b,
-      call: (_fn, a, b) => a && b,
-    }))
+    return dims.every((d) =>
+      d.fold<boolean>({
+        constant: () => true,
+        atom: (name) => this.model.dimSources.get(name)?.value.owner === this.model.graph,
+        add: (a, b) => a && b,
+        mul: (a, b) => a && b,
+        call: (_fn, a, b) => a && b,
+      }),
+    )
   }
 }
 

@@ -76,14 +76,17 @@ export class ClaimReader {
     if (itself) return { name: own!, isBuffer: itself.kind === 'buffer', exact: true }
     if (value.data!.size === 1 && value.data!.shape.length === 0) return undefined
     const chosen = pick(named, roleOf(reading))
-    return chosen && { name: this.spelling.restore(chosen.name), isBuffer: chosen.kind === 'buffer', exact: true }
+    return (
+      chosen && { name: this.spelling.restore(chosen.name), isBuffer: chosen.kind === 'buffer', exact: true }
+    )
   }
 
   /** A weight or bias of the module that the reader lies in. */
   private fromPlace(value: Value, reading: Reading, own: string | undefined): Claim | undefined {
     const role = roleOf(reading)
     const scope = moduleScope(reading.node)
-    if (scope === undefined || !role || !fits(value, reading, role) || !(own || isOperand(reading, scope))) return undefined
+    if (scope === undefined || !role || !fits(value, reading, role) || !(own || isOperand(reading, scope)))
+      return undefined
     const name = weightOfBias(reading, role) ?? (scope === '' ? role : `${scope}.${role}`)
     return { name, isBuffer: role.startsWith('running'), exact: false }
   }
@@ -121,8 +124,17 @@ function isNorm(scope: string): boolean {
 function weightOfBias({ node }: Reading, role: Role): string | undefined {
   if (role !== 'weight' || (node.op !== 'MatMul' && node.op !== 'Gemm')) return undefined
   const [sum] = node.outputs[0]!.users
-  const bias = node.op === 'Gemm' ? node.inputs[2] : sum?.op === 'Add' ? sum.inputs.find((v) => v?.isInitializer) : undefined
-  const named = bias?.isInitializer && !isGenerated(bias.name) && bias.name.endsWith('bias') && bias.data!.shape.length === 1
+  const bias =
+    node.op === 'Gemm'
+      ? node.inputs[2]
+      : sum?.op === 'Add'
+        ? sum.inputs.find((v) => v?.isInitializer)
+        : undefined
+  const named =
+    bias?.isInitializer &&
+    !isGenerated(bias.name) &&
+    bias.name.endsWith('bias') &&
+    bias.data!.shape.length === 1
   const scope = moduleScope(node)
   if (!named || scope === undefined || !isWithin(moduleOf(bias.name), scope)) return undefined
   return bias.name.replace(/bias$/, 'weight')

@@ -9,7 +9,9 @@ function bits(data: Tensor): Uint16Array | Uint32Array | BigUint64Array {
   const aligned = bytes.byteOffset % width === 0 ? bytes : new Uint8Array(bytes)
   const { buffer, byteOffset } = aligned
   if (width === 2) return new Uint16Array(buffer, byteOffset, data.size)
-  return width === 4 ? new Uint32Array(buffer, byteOffset, data.size) : new BigUint64Array(buffer, byteOffset, data.size)
+  return width === 4
+    ? new Uint32Array(buffer, byteOffset, data.size)
+    : new BigUint64Array(buffer, byteOffset, data.size)
 }
 
 /** Whether all elements are equal: all ones, all zeros. */
@@ -25,9 +27,11 @@ export function isEqual(a: Tensor, b: Tensor): boolean {
 /** Whether two matrices hold the same numbers, one transposed. */
 export function isTransposed(a: Tensor, b: Tensor): boolean {
   const [rows, columns] = a.shape
-  if (a.dtype !== b.dtype || a.shape.length !== 2 || rows !== b.shape[1] || columns !== b.shape[0]) return false
+  if (a.dtype !== b.dtype || a.shape.length !== 2 || rows !== b.shape[1] || columns !== b.shape[0])
+    return false
   const [x, y] = [bits(a), bits(b)]
-  for (let i = 0, at = 0; i < rows!; i++) for (let j = 0; j < columns!; j++, at++) if (x[at] !== y[j * rows! + i]) return false
+  for (let i = 0, at = 0; i < rows!; i++)
+    for (let j = 0; j < columns!; j++, at++) if (x[at] !== y[j * rows! + i]) return false
   return true
 }
 
@@ -45,7 +49,11 @@ export function isSinusoidal(data: Tensor): boolean {
   return isPairedBy(x, columns!, (k) => [k, k + half]) || isPairedBy(x, columns!, (k) => [2 * k, 2 * k + 1])
 }
 
-function isPairedBy(x: Float64Array, columns: number, pair: (k: number) => readonly [number, number]): boolean {
+function isPairedBy(
+  x: Float64Array,
+  columns: number,
+  pair: (k: number) => readonly [number, number],
+): boolean {
   const turning = new Set<number>()
   for (let at = 0; at < x.length; at += columns) {
     if (x.subarray(at, at + columns).every((v) => v === 0)) continue

@@ -12,7 +12,14 @@ export function unfold(weight: Weight, builder: BuilderFor): Weight {
   if (!holdsOnePlus(weight)) return weight
   const { value, readings, name } = weight
   const { dtype, shape } = value.data!
-  const w = value.owner!.addInitializer(name, Tensor.of(dtype, shape, value.data!.numbers().map((x) => x - 1)))
+  const w = value.owner!.addInitializer(
+    name,
+    Tensor.of(
+      dtype,
+      shape,
+      value.data!.numbers().map((x) => x - 1),
+    ),
+  )
   prepareInitializer(w)
   const b = builder(readings[0]!)
   const sum = b.add(w, b.scalar(dtype, 1))
@@ -24,5 +31,7 @@ export function unfold(weight: Weight, builder: BuilderFor): Weight {
 /** A normalisation's factor that has lost its name was computed: exporters name unchanged ones, and `1 + w` is the one in use. */
 function holdsOnePlus({ folded, initializer, value, readings }: Weight): boolean {
   const computed = /^(add(_\d+)?|onnx::Mul_\d+)$/.test(initializer)
-  return folded && computed && value.data!.shape.length === 1 && readings.every(({ node }) => node.op === 'Mul')
+  return (
+    folded && computed && value.data!.shape.length === 1 && readings.every(({ node }) => node.op === 'Mul')
+  )
 }

@@ -20,7 +20,8 @@ export class Spelling {
 
   constructor(graph: Graph) {
     for (const value of graph.initializers) {
-      if (isFloat(value.data?.dtype) && !isGenerated(value.name)) this.names.set(flatten(value.name), value.name)
+      if (isFloat(value.data?.dtype) && !isGenerated(value.name))
+        this.names.set(flatten(value.name), value.name)
     }
     for (const node of graph.nodes) {
       const path = moduleScope(node)?.split('.') ?? []

@@ -45,7 +45,9 @@ function holdSame(a: Weight, c: Weight): boolean {
 
 /** Without traced calls, a folded head tells its tie to the embedding by its data alone. */
 function joinTransposedTables(weights: readonly Weight[], builder: BuilderFor): Weight[] {
-  const tables = weights.filter((w) => !w.transposed && w.value.data!.shape.length === 2 && w.readings.some(isLookup))
+  const tables = weights.filter(
+    (w) => !w.transposed && w.value.data!.shape.length === 2 && w.readings.some(isLookup),
+  )
   return weights.filter((copy) => {
     const table = copy.transposed && tables.find((t) => isTransposed(t.value.data!, copy.value.data!))
     if (table) join(table, copy, builder)
@@ -64,7 +66,8 @@ function join(into: Weight, other: Weight, builder: BuilderFor): void {
   for (const alias of [other.initializer, ...other.aliases]) into.aliases.add(alias)
   into.readings.push(...other.readings)
   const [first] = other.readings
-  const view = first && into.transposed !== other.transposed ? builder(first).transpose(into.value, [1, 0]) : into.value
+  const view =
+    first && into.transposed !== other.transposed ? builder(first).transpose(into.value, [1, 0]) : into.value
   other.value.replaceAllUsesWith(view)
   other.value.owner!.removeInitializer(other.value)
 }

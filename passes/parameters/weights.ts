@@ -52,23 +52,34 @@ export function readWeights(graph: Graph, reader: ClaimReader, notes: string[]):
 }
 
 function readingsOf(value: Value, graph: Graph): Reading[] {
-  return [...value.uses].flatMap(({ user, index }) => ('inputs' in user && isNodeOf(user, graph) ? [{ node: user, index }] : []))
+  return [...value.uses].flatMap(({ user, index }) =>
+    'inputs' in user && isNodeOf(user, graph) ? [{ node: user, index }] : [],
+  )
 }
 
 function isNodeOf(user: Reading['node'] | Graph, graph: Graph): user is Reading['node'] {
   return (user as Reading['node']).graph === graph
 }
 
-function weightsOf(value: Value, readings: readonly Reading[], reader: ClaimReader, notes: string[]): Weight[] {
+function weightsOf(
+  value: Value,
+  readings: readonly Reading[],
+  reader: ClaimReader,
+  notes: string[],
+): Weight[] {
   const own = reader.ownName(value)
-  const claimed = readings.map((reading) => ({ reading, claim: settle(reader.claim(value, reading, own), own) }))
+  const claimed = readings.map((reading) => ({
+    reading,
+    claim: settle(reader.claim(value, reading, own), own),
+  }))
   const groups = group(claimed, value, own)
   if (groups.size === 0 && own !== undefined && !isBufferName(own)) groups.set(own, [...claimed])
   const kept = own !== undefined && groups.has(own) ? own : [...groups.keys()][0]
   const weights: Weight[] = []
   for (const [name, members] of groups) {
     const part = name === kept ? value : partOff(value, name, members)
-    if (!isBuffer(name, members)) weights.push(weightOf(name, part, members, { source: value, own, isSplit: groups.size > 1 }))
+    if (!isBuffer(name, members))
+      weights.push(weightOf(name, part, members, { source: value, own, isSplit: groups.size > 1 }))
   }
   if (groups.size > 1) notes.push(splitNote(value, [...groups.keys()]))
   return weights
@@ -81,7 +92,12 @@ interface Origin {
   readonly isSplit: boolean
 }
 
-function weightOf(name: string, value: Value, members: readonly Claimed[], { source, own, isSplit }: Origin): Weight {
+function weightOf(
+  name: string,
+  value: Value,
+  members: readonly Claimed[],
+  { source, own, isSplit }: Origin,
+): Weight {
   const readings = members.map((m) => m.reading)
   const folded = own === undefined
   return {
@@ -155,7 +171,9 @@ function splitNote(value: Value, names: readonly string[]): string {
 }
 
 const BUFFERS = new Set(
-  'running_mean running_var inv_freq original_inv_freq final_logits_bias masked_bias alibi slopes cos_cached sin_cached'.split(' '),
+  'running_mean running_var inv_freq original_inv_freq final_logits_bias masked_bias alibi slopes cos_cached sin_cached'.split(
+    ' ',
+  ),
 )
 
 /** Whether PyTorch models use this name for what they do not train. */

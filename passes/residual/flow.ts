@@ -64,7 +64,8 @@ export function traceFlow(graph: Graph, table: OpTable, parameters: Iterable<Val
     if (differentiates(node, table) && inputs.some((v) => carries.has(v))) {
       for (const output of node.outputs) if (isFloat(output.type?.dtype)) carries.add(output)
     }
-    if (!READS_SHAPE.has(node.op) && inputs.some((v) => activations.has(v))) for (const v of node.outputs) activations.add(v)
+    if (!READS_SHAPE.has(node.op) && inputs.some((v) => activations.has(v)))
+      for (const v of node.outputs) activations.add(v)
   }
   const { values, nodes } = reaching(loss, carries, graph, table)
   return new Flow(graph, loss, values, activations, nodes)
