@@ -4,7 +4,7 @@ import { CompileError, unreachable } from '../src/errors.js'
 import { Value, type Model, type Node } from '../src/ir.js'
 import type { GradContext, OpTable, Thunk } from '../src/op.js'
 import { DOMAIN } from '../src/ops/dropbp.js'
-import { topologicalOrder } from '../src/order.js'
+import { reads, topologicalOrder } from '../src/order.js'
 import { isFloat, type TensorType } from '../src/types.js'
 import type { CompileContext, Parameter, Pass } from './pass.js'
 import { Condition } from './condition.js'
@@ -95,7 +95,7 @@ class Differentiator {
     const needed = new Set(wanted)
     for (const node of this.order) {
       if (this.table.find(node)?.grad === 'none') continue
-      if (!node.inputs.some((v) => v && needed.has(v))) continue
+      if (![...reads(node)].some((v) => needed.has(v))) continue
       for (const output of node.outputs) if (!output.type || isFloat(output.type.dtype)) needed.add(output)
     }
     return needed
@@ -104,7 +104,7 @@ class Differentiator {
   private visit(node: Node): void {
     if (!node.outputs.some((o) => this.needed.has(o) && this.contributions.has(o))) return
     const wants = node.inputs.map((v) => v !== null && this.needed.has(v))
-    if (!wants.includes(true)) return
+    if (!wants.includes(true) && node.subgraphs.length === 0) return
     const thunks = this.rule(node)(node, this.contextOf(node, wants))
     node.inputs.forEach((v, i) => {
       if (wants[i] && thunks[i]) this.contribute(v!, thunks[i])

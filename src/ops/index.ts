@@ -4,7 +4,9 @@ import { activation } from './activation.js'
 import { arithmetic } from './arithmetic.js'
 import { attention } from './attention.js'
 import { cast } from './cast.js'
+import { channelNormalization } from './channel-normalization.js'
 import { concat } from './concat.js'
+import { control } from './control.js'
 import { convolution } from './convolution.js'
 import { crossEntropy } from './cross-entropy.js'
 import { dropbp } from './dropbp.js'
@@ -19,11 +21,13 @@ import { matmul } from './matmul.js'
 import { pad } from './pad.js'
 import { pooling } from './pooling.js'
 import { random } from './random.js'
+import { recurrent } from './recurrent.js'
 import { reduction } from './reduction.js'
 import { reshape } from './reshape.js'
 import { rotary } from './rotary.js'
 import { scatter } from './scatter.js'
 import { select } from './select.js'
+import { sequences } from './sequence.js'
 import { shape } from './shape.js'
 import { slice } from './slice.js'
 import { softmax } from './softmax.js'
@@ -36,7 +40,9 @@ export const standardOps = new OpTable({
   ...arithmetic,
   ...attention,
   ...cast,
+  ...channelNormalization,
   ...concat,
+  ...control,
   ...convolution,
   ...crossEntropy,
   ...dropbp,
@@ -51,11 +57,13 @@ export const standardOps = new OpTable({
   ...pad,
   ...pooling,
   ...random,
+  ...recurrent,
   ...reduction,
   ...reshape,
   ...rotary,
   ...scatter,
   ...select,
+  ...sequences,
   ...shape,
   ...slice,
   ...softmax,

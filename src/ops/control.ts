@@ -1,0 +1,88 @@
+/** Control flow: type rules of If, Loop and Scan. Their gradients are refused: branches with known conditions are inlined. */
+import type { Graph, Node } from '../ir.js'
+import type { InferContext, Inferred, OpDef } from '../op.js'
+import type { Dim, Shape, TensorType } from '../types.js'
+import { refused } from './refused.js'
+import { normalizeAxis, typeOf } from './shapes.js'
+
+function body(node: Node, name: string): Graph | undefined {
+  const attribute = node.attributes.get(name)
+  return attribute?.type === 'graph' ? attribute.value : undefined
+}
+
+/** A type with every dimension replaced that only holds inside of a nested graph. */
+function outside(
+  type: TensorType,
+  ctx: InferContext,
+  output: number,
+  keep: (d: Dim, axis: number) => boolean,
+): TensorType {
+  return {
+    dtype: type.dtype,
+    shape: type.shape?.map((d, axis) => (keep(d, axis) ? d : ctx.unknownDim(output, axis))),
+  }
+}
+
+/** An output has the dimensions that both branches agree on. */
+function inferIf(node: Node, ctx: InferContext): Inferred[] {
+  const [taken, other] = ['then_branch', 'else_branch'].map((name) => body(node, name))
+  return node.outputs.map((_, i) => {
+    const [a, b] = [typeOf(taken?.outputs[i]), typeOf(other?.outputs[i])]
+    if (!a.shape || a.shape.length !== b.shape?.length) return { type: { dtype: a.dtype } }
+    return { type: outside(a, ctx, i, (d, axis) => d.equals(b.shape![axis]!)) }
+  })
+}
+
+/** Carried values keep the dimensions that the body returns as they came; scanned ones are stacked along a new axis. */
+function inferLoop(node: Node, ctx: InferContext): Inferred[] {
+  const graph = body(node, 'body')
+  const carried = node.inputs.length - 2
+  return node.outputs.map((_, i) => {
+    const type = typeOf(graph?.outputs[i + 1])
+    const initial = i < carried ? typeOf(node.inputs[i + 2]).shape : undefined
+    const inner = outside(
+      type,
+      ctx,
+      i,
+      (d, axis) => d.constant !== undefined || d.equals(initial?.[axis] ?? -1),
+    )
+    return { type: i < carried ? inner : stacked(type, ctx, i, ctx.unknownDim(i, 0), 0) }
+  })
+}
+
+/** A type with an axis of `length` inserted. */
+function stacked(type: TensorType, ctx: InferContext, output: number, length: Dim, axis: number): TensorType {
+  const place = (at: number) => (at < axis ? at : at + 1)
+  const dims = type.shape?.map((d, at) => (d.constant !== undefined ? d : ctx.unknownDim(output, place(at))))
+  return { dtype: type.dtype, shape: dims?.toSpliced(axis, 0, length) }
+}
+
+function inferScan(node: Node, ctx: InferContext): Inferred[] {
+  const graph = body(node, 'body')
+  const states = node.inputs.length - node.int('num_scan_inputs', 0)
+  const length = scanLength(node, states)
+  return node.outputs.map((_, i) => {
+    if (i < states) return { type: typeOf(node.inputs[i]) }
+    const type = typeOf(graph?.outputs[i])
+    if (!type.shape) return { type }
+    const axis = normalizeAxis(node, node.ints('scan_output_axes')?.[i - states] ?? 0, type.shape.length + 1)
+    return { type: stacked(type, ctx, i, length ?? ctx.unknownDim(i, axis), axis) }
+  })
+}
+
+/** The length of the scanned axis of the first scanned input. */
+function scanLength(node: Node, states: number): Dim | undefined {
+  const shape: Shape | undefined = typeOf(node.inputs[states]).shape
+  return shape?.[normalizeAxis(node, node.ints('scan_input_axes')?.[0] ?? 0, shape.length)]
+}
+
+const grad = refused(
+  'freeze the parameters up to it with --freeze, or export the model for fixed conditions and lengths',
+)
+
+/** Definitions of control flow. */
+export const control = {
+  If: { infer: inferIf, grad },
+  Loop: { infer: inferLoop, grad },
+  Scan: { infer: inferScan, grad },
+} satisfies Record<string, OpDef>

@@ -1,0 +1,13 @@
+/** Gradient rules of operators that could have one and do not. */
+import { CompileError } from '../errors.js'
+import type { GradRule } from '../op.js'
+
+/** A gradient rule that throws `no-gradient` when it is asked for, with what to do instead. */
+export function refused(instead: string): GradRule {
+  return (node) => {
+    throw new CompileError(
+      'no-gradient',
+      `${node.qualifiedOp} (node "${node.name}") lies between a trainable parameter and the loss and has no gradient rule; ${instead}`,
+    )
+  }
+}
