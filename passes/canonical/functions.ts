@@ -4,7 +4,7 @@ import { CompileError } from '../../src/errors.js'
 import { Node, Value, type Attribute, type FunctionDef, type Graph, type Model } from '../../src/ir.js'
 import { functionDefaults, overloadOf } from '../../src/onnx/index.js'
 import { DOMAIN } from '../../src/ops/dropbp.js'
-import { allGraphs, nestedGraphs, topologicalOrder } from '../../src/order.js'
+import { nestedGraphs, topologicalOrder } from '../../src/order.js'
 import { replaceOutputOrCopy } from './replace.js'
 
 /** Functions that a node was expanded from, outermost first. */
@@ -16,27 +16,66 @@ type Origin = readonly FunctionDef[]
  * @throws CompileError `recursive-function`
  */
 export function inlineFunctions(model: Model): Map<Node, number> {
-  const functions = new Map(
-    model.functions.filter((f) => f.domain !== DOMAIN).map((f) => [keyOf(f.domain, f.name, f), f]),
-  )
-  const versions = new Map<Node, number>()
-  const origins = new Map<Node, Origin>()
-  const pending = functions.size === 0 ? [] : allGraphs(model.graph).flatMap((g) => [...g.nodes])
-  while (pending.length > 0) {
-    const call = pending.pop()!
-    const fn = functions.get(keyOf(call.domain, call.op, call))
-    if (!fn || !call.graph) continue
-    const origin = extend(origins.get(call) ?? [], fn)
-    for (const node of expand(call, fn)) {
-      origins.set(node, origin)
-      const version = fn.opsets.get('')
-      if (version !== undefined) versions.set(node, version)
-      pending.push(node)
-    }
-  }
+  const inliner = new Inliner(model)
+  if (inliner.hasWork) inliner.run(model.graph)
   const kept = model.functions.filter((f) => f.domain === DOMAIN)
   model.functions.splice(0, model.functions.length, ...kept)
-  return versions
+  return inliner.versions
+}
+
+class Inliner {
+  readonly versions = new Map<Node, number>()
+  private readonly origins = new Map<Node, Origin>()
+  private readonly functions: ReadonlyMap<string, FunctionDef>
+
+  constructor(model: Model) {
+    const expandable = model.functions.filter((f) => f.domain !== DOMAIN)
+    this.functions = new Map(expandable.map((f) => [keyOf(f.domain, f.name, f), f]))
+  }
+
+  get hasWork(): boolean {
+    return this.functions.size > 0
+  }
+
+  run(main: Graph): void {
+    const graphs = [main]
+    for (let graph = graphs.pop(); graph; graph = graphs.pop()) {
+      const order = this.expandAll(graph)
+      graph.nodes.clear()
+      for (const node of order) {
+        graph.nodes.add(node)
+        for (const [, inner] of node.subgraphs) graphs.push(inner)
+      }
+    }
+  }
+
+  /** The nodes of a graph, with bodies in the places of their calls. */
+  private expandAll(graph: Graph): Node[] {
+    const order: Node[] = []
+    const pending = [...graph.nodes].reverse()
+    for (let node = pending.pop(); node; node = pending.pop()) {
+      const fn = this.functions.get(keyOf(node.domain, node.op, node))
+      if (fn) pending.push(...this.expand(node, fn).reverse())
+      else order.push(node)
+    }
+    return order
+  }
+
+  private expand(call: Node, fn: FunctionDef): Node[] {
+    const origin = extend(this.origins.get(call) ?? [], fn)
+    const version = fn.opsets.get('')
+    const copies = expand(call, fn)
+    for (const node of copies.flatMap(withNested)) {
+      this.origins.set(node, origin)
+      if (version !== undefined) this.versions.set(node, version)
+    }
+    return copies
+  }
+}
+
+/** A node and all nodes of graphs below it. */
+function withNested(node: Node): Node[] {
+  return [node, ...nestedGraphs(node).flatMap((g) => [...g.nodes])]
 }
 
 function keyOf(domain: string, name: string, of: Node | FunctionDef): string {
@@ -54,22 +93,21 @@ function extend(origin: Origin, fn: FunctionDef): Origin {
   return [...origin, fn]
 }
 
-/** Puts a function's body in the place of a call; returns the nodes put there, those of nested graphs too. */
+/** Puts a function's body in the place of a call; returns the nodes put there, producers first. */
 function expand(call: Node, fn: FunctionDef): Node[] {
   const graph = call.graph!
   const map: ValueMap = new Map()
   const absent = new Value('absent')
   fn.body.inputs.forEach((v, i) => map.set(v, call.inputs[i] ?? absent))
   const copies = topologicalOrder(fn.body).map((node) => cloneNode(node, map))
-  const all = copies.flatMap((n) => [n, ...nestedGraphs(n).flatMap((g) => [...g.nodes])])
   const attributes = new Map([...functionDefaults(fn), ...call.attributes])
-  for (const node of all) bindAttributes(node, attributes)
+  for (const node of copies.flatMap(withNested)) bindAttributes(node, attributes)
   for (const node of copies) graph.addNode(node)
   for (const { user, index } of [...absent.uses]) if (user instanceof Node) user.setInput(index, null)
   for (const node of copies) describe(node, call)
   call.outputs.forEach((output, i) => connect(output, fn.body.outputs[i], map, graph))
   graph.removeNode(call)
-  return all
+  return copies
 }
 
 function connect(output: Value, result: Value | undefined, map: ValueMap, graph: Graph): void {
