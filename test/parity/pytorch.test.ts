@@ -7,7 +7,7 @@ import { LanguageBatches, readTokens, TokenWindows, Trainer } from '../../runtim
 import { compile } from '../../src/index.js'
 import { readCurve, TOKENS_FILE } from './curve.js'
 
-const TOLERANCE = 1e-4
+const TOLERANCE = 1e-5
 const MODELS = path.resolve(import.meta.dirname, '../models')
 
 describe('loss curves', () => {
