@@ -5,8 +5,12 @@ import type { OpTable } from '../src/op.js'
 import { removeDeadNodes, topologicalOrder } from '../src/order.js'
 import { inheritFrom } from './canonical/replace.js'
 import type { CompileContext, Declined, Pass } from './pass.js'
+import { activationPattern } from './raising/activation.js'
 import { attentionPattern } from './raising/attention.js'
+import { normalizationBiasPattern, normalizationPattern } from './raising/normalization.js'
 import { Unlike, type Pattern } from './raising/pattern.js'
+import { rotaryPattern } from './raising/rotary.js'
+import { swigluPattern } from './raising/swiglu.js'
 
 export const raise: Pass = {
   name: 'raise',
@@ -29,7 +33,14 @@ export interface Raised {
 /** Raises every pattern of a model's main graph. */
 export function raiseModel(model: Model, table: OpTable): Raised {
   const raised: Raised = { counts: new Map(), declined: [] }
-  const patterns = [attentionPattern()]
+  const patterns = [
+    normalizationPattern,
+    normalizationBiasPattern,
+    activationPattern,
+    swigluPattern,
+    rotaryPattern,
+    attentionPattern(),
+  ]
   for (const node of topologicalOrder(model.graph)) {
     for (const pattern of patterns) if (node.graph && tryPattern(pattern, node, model, table, raised)) break
   }

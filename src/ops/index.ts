@@ -5,11 +5,14 @@ import { arithmetic } from './arithmetic.js'
 import { attention } from './attention.js'
 import { cast } from './cast.js'
 import { channelNormalization } from './channel-normalization.js'
+import { classificationLoss } from './classification-loss.js'
 import { concat } from './concat.js'
 import { control } from './control.js'
 import { convolution } from './convolution.js'
 import { crossEntropy } from './cross-entropy.js'
+import { cumulative } from './cumulative.js'
 import { dropbp } from './dropbp.js'
+import { dropout } from './dropout.js'
 import { einsum } from './einsum.js'
 import { fusedAttention } from './fused-attention.js'
 import { gather } from './gather.js'
@@ -20,17 +23,21 @@ import { logic } from './logic.js'
 import { matmul } from './matmul.js'
 import { pad } from './pad.js'
 import { pooling } from './pooling.js'
+import { quantize } from './quantize.js'
 import { random } from './random.js'
 import { recurrent } from './recurrent.js'
 import { reduction } from './reduction.js'
 import { reshape } from './reshape.js'
+import { rmsNorm } from './rms-norm.js'
 import { rotary } from './rotary.js'
+import { rotate } from './rotate.js'
 import { scatter } from './scatter.js'
 import { select } from './select.js'
 import { sequences } from './sequence.js'
 import { shape } from './shape.js'
 import { slice } from './slice.js'
 import { softmax } from './softmax.js'
+import { swiglu } from './swiglu.js'
 import { top } from './top.js'
 import { trigonometry } from './trigonometry.js'
 
@@ -41,11 +48,14 @@ export const standardOps = new OpTable({
   ...attention,
   ...cast,
   ...channelNormalization,
+  ...classificationLoss,
   ...concat,
   ...control,
   ...convolution,
   ...crossEntropy,
+  ...cumulative,
   ...dropbp,
+  ...dropout,
   ...einsum,
   ...fusedAttention,
   ...gather,
@@ -56,17 +66,21 @@ export const standardOps = new OpTable({
   ...matmul,
   ...pad,
   ...pooling,
+  ...quantize,
   ...random,
   ...recurrent,
   ...reduction,
   ...reshape,
+  ...rmsNorm,
   ...rotary,
+  ...rotate,
   ...scatter,
   ...select,
   ...sequences,
   ...shape,
   ...slice,
   ...softmax,
+  ...swiglu,
   ...top,
   ...trigonometry,
 })
