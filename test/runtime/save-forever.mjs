@@ -1,4 +1,5 @@
 // Trains the tiny model from its latest checkpoint and saves after every step, until killed. Arguments: runtime, model, data, root.
+import process from 'node:process'
 import { pathToFileURL } from 'node:url'
 const [runtime, model, tokens, root] = process.argv.slice(2)
 const { LanguageBatches, latestCheckpoint, listCheckpoints, readTokens, TokenWindows, Trainer } =

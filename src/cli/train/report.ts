@@ -1,5 +1,5 @@
 /** What `dropbp-train` shows: a progress bar on a terminal, plain lines in a pipe, JSON lines on request. */
-import { SingleBar } from 'cli-progress'
+import { SingleBar, type Options } from 'cli-progress'
 import pc from 'picocolors'
 import type { StepResult, TrainEvent } from '../../../runtime/index.js'
 
@@ -48,22 +48,27 @@ export interface ReporterOptions {
 export function makeReporter({ json, logEvery }: ReporterOptions): Reporter {
   if (json) return new JsonReporter()
   const terminal = process.stdout.isTTY === true && process.stderr.isTTY === true
-  return new TextReporter(terminal ? new SingleBar(BAR) : undefined, logEvery)
+  return new TextReporter(terminal ? new SingleBar(barOptions()) : undefined, logEvery)
 }
 
-const BAR = {
-  format:
-    '{bar} {value}/{total}  loss {loss}  {speed} tokens/s  dropped {drop}  backward FLOPs saved {saved}  {left} left',
-  barCompleteChar: '━',
-  barIncompleteChar: '─',
-  barsize: 24,
-  fps: 5,
-  stream: process.stderr,
-  clearOnComplete: true,
-  hideCursor: true,
-  gracefulExit: false,
-  linewrap: false,
-  etaBuffer: 50,
+/** The words beside the bar need about this many columns. */
+const BAR_TEXT = 78
+
+function barOptions(): Options {
+  const room = (process.stderr.columns ?? 80) - BAR_TEXT
+  return {
+    format:
+      '{bar} {value}/{total}  loss {loss}  {speed} tokens/s  dropped {drop}  FLOPs saved {saved}  {left} left',
+    barCompleteChar: '━',
+    barIncompleteChar: '─',
+    barsize: Math.max(4, Math.min(30, room)),
+    fps: 5,
+    stream: process.stderr,
+    clearOnComplete: true,
+    hideCursor: true,
+    gracefulExit: false,
+    linewrap: false,
+  }
 }
 
 class JsonReporter implements Reporter {
@@ -172,12 +177,16 @@ class TextReporter implements Reporter {
     this.close()
     const { step, seconds, tokens, dropRate, backwardSkipped, skippedSteps, validationLoss, files } = summary
     const loss = validationLoss === null ? '' : `, validation loss ${validationLoss.toFixed(4)}`
-    this.line(
-      `${pc.green('done')}: step ${step}${loss}; ${duration(seconds)}, ${Math.round(tokens / seconds).toLocaleString('en')} tokens/s`,
-    )
-    this.line(
-      `dropped ${percent(dropRate)} of the branches' backward FLOPs, ${percent(backwardSkipped)} of all backward FLOPs`,
-    )
+    const speed =
+      tokens === 0
+        ? ''
+        : `; ${duration(seconds)}, ${Math.round(tokens / seconds).toLocaleString('en')} tokens/s`
+    this.line(`${pc.green('done')}: step ${step}${loss}${speed}`)
+    if (tokens > 0) {
+      this.line(
+        `dropped ${percent(dropRate)} of the branches' backward FLOPs, ${percent(backwardSkipped)} of all backward FLOPs`,
+      )
+    }
     if (skippedSteps > 0)
       this.line(pc.yellow(`${skippedSteps} steps were skipped: loss or gradient not finite`))
     for (const file of files) this.line(`wrote ${file}`)

@@ -22,8 +22,10 @@ import {
   type TrainSettings,
 } from './settings.js'
 
-/** Exit code of a training that Ctrl-C ended: 128 + SIGINT, as shells expect. */
-const INTERRUPTED = 130
+/** Exit codes of a training that a signal ended: 128 + its number, as shells expect. */
+const INTERRUPTED = { SIGINT: 130, SIGTERM: 143 } as const
+
+const SIGNALS = Object.keys(INTERRUPTED) as (keyof typeof INTERRUPTED)[]
 
 /** Trains and returns the exit code. */
 export async function train(command: TrainCommand): Promise<number> {
@@ -134,6 +136,7 @@ interface Places {
 
 class Run {
   private readonly stop = new AbortController()
+  private interruptedBy: keyof typeof INTERRUPTED = 'SIGINT'
   private readonly started = performance.now()
   private validationLoss: number | null = null
   private readonly sums = { steps: 0, tokens: 0, dropRate: 0, backwardSkipped: 0 }
@@ -162,15 +165,15 @@ class Run {
       data: this.data.description,
       dropRate: this.settings.dropRate,
     })
-    process.on('SIGINT', this.onInterrupt)
+    for (const signal of SIGNALS) process.on(signal, this.onInterrupt)
     try {
       await this.loop()
     } finally {
-      process.off('SIGINT', this.onInterrupt)
+      for (const signal of SIGNALS) process.off(signal, this.onInterrupt)
     }
     if (this.trainer.step < this.data.steps) {
       this.reporter.interrupted(this.trainer.step, this.resumeCommand())
-      return INTERRUPTED
+      return INTERRUPTED[this.interruptedBy]
     }
     this.finish()
     return 0
@@ -204,9 +207,10 @@ class Run {
     this.sums.backwardSkipped += step.backwardSkipped
   }
 
-  /** The first Ctrl-C ends the training after the running step; the second ends the process. */
-  private readonly onInterrupt = (): void => {
-    if (this.stop.signal.aborted) process.exit(INTERRUPTED)
+  /** The first signal ends the training after the running step; the second ends the process. */
+  private readonly onInterrupt = (signal: keyof typeof INTERRUPTED): void => {
+    if (this.stop.signal.aborted) process.exit(INTERRUPTED[signal])
+    this.interruptedBy = signal
     this.reporter.note('finishing the step and saving; press Ctrl-C again to stop at once')
     this.stop.abort()
   }
