@@ -65,6 +65,8 @@ export interface Declined {
 export interface LossInfo {
   kind: LossKind
   output: Value
+  /** Which output of the source model it is, or is computed from. */
+  from?: number
   labels: LabelSpec | null
   /** The label input; null when an output is the loss. */
   labelInput: Value | null

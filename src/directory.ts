@@ -10,23 +10,47 @@ const MANIFEST = { file: 'manifest.json', format: 'dropbp-manifest' }
 
 /**
  * Fills a directory beside the target and renames it into place. With `force` it replaces a compiled directory, which
- * stays whole until then; files in it that the new one does not have (checkpoints of a training run, say) are kept.
+ * stays whole until then; files in it that the new one does not have (those of a training run, say) are kept.
  * @param fill writes the files into the directory it is given
  * @throws IOError `output-exists`, `foreign-directory`, `disk-full`, `no-permission`, …; nothing is left behind then
  */
 export function writeDirectory(directory: string, force: boolean, fill: (temporary: string) => void): void {
-  checkOutput(directory, force)
-  const target = fs.existsSync(directory) ? fs.realpathSync(directory) : path.resolve(directory)
-  const parent = path.dirname(target)
-  const madeParent = coded(directory, () => fs.mkdirSync(parent, { recursive: true }))
-  const temporary = sibling(target, 'new')
+  const staged = StagedDirectory.create(directory, force)
   try {
-    coded(directory, () => fs.mkdirSync(temporary))
-    fill(temporary)
-    place(temporary, target)
+    fill(staged.path)
+    staged.commit()
   } catch (error) {
-    fs.rmSync(madeParent ?? temporary, { recursive: true, force: true })
+    staged.discard()
     throw error
+  }
+}
+
+/** A directory that is being filled beside its target. */
+export class StagedDirectory {
+  private constructor(
+    readonly path: string,
+    private readonly target: string,
+    private readonly madeParent: string | undefined,
+  ) {}
+
+  /** @throws IOError `output-exists`, `foreign-directory`, `no-permission`, … */
+  static create(directory: string, force: boolean): StagedDirectory {
+    checkOutput(directory, force)
+    const target = fs.existsSync(directory) ? fs.realpathSync(directory) : path.resolve(directory)
+    const madeParent = coded(directory, () => fs.mkdirSync(path.dirname(target), { recursive: true }))
+    const staged = new StagedDirectory(sibling(target, 'new'), target, madeParent)
+    coded(directory, () => fs.mkdirSync(staged.path))
+    return staged
+  }
+
+  /** Renames into place; an old directory steps aside first and comes back where that fails. */
+  commit(): void {
+    place(this.path, this.target)
+  }
+
+  /** Removes it, with the parents that were made for it. */
+  discard(): void {
+    fs.rmSync(this.madeParent ?? this.path, { recursive: true, force: true })
   }
 }
 
@@ -69,7 +93,6 @@ function sibling(target: string, what: string): string {
   )
 }
 
-/** Renames into place; an old directory steps aside first and comes back where that fails. */
 function place(temporary: string, target: string): void {
   if (!fs.existsSync(target)) {
     coded(target, () => fs.renameSync(temporary, target))
