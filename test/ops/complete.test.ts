@@ -1,0 +1,25 @@
+/** No operator without samples: every family in the table is checked, or says here why it cannot be. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+
+const excused: Record<string, string> = {
+  control: 'gradients are refused; the reference interpreter runs If, see test/evaluate.test.ts',
+  dropbp: 'between passes only; conditions are tested with the gate pass',
+  random: 'draws have no reference value',
+  recurrent: 'gradients are refused',
+  sequences: 'values that are not tensors; replaced by the tensors they are made of',
+}
+
+const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8')
+
+const families = [...read('../../src/ops/index.ts').matchAll(/^ {2}\.\.\.(\w+),$/gm)].map((m) => m[1]!)
+
+const tests = readdirSync(new URL('.', import.meta.url))
+  .filter((file) => file.endsWith('.test.ts'))
+  .map((file) => read(file))
+
+test('the table has families', () => expect(families.length).toBeGreaterThan(30))
+
+test.each(families.filter((f) => !(f in excused)))('%s', (family) => {
+  expect(tests.some((text) => text.includes(`checkFamily(${family}, `))).toBe(true)
+})
