@@ -1,0 +1,61 @@
+/** Types of whole models, and everything that stands in their way at once. */
+import { describe, expect, it } from 'vitest'
+import { CompileError } from '../../src/errors.js'
+import { allGraphs } from '../../src/order.js'
+import { parseModel } from '../../src/text.js'
+import { formatType } from '../../src/types.js'
+import { canonicalise } from '../../passes/canonicalise.js'
+import { inferTypes } from '../../passes/infer-types.js'
+import { contextOf } from '../helpers/expect-pass.js'
+import { load, modelNames } from '../helpers/source-models.js'
+
+describe('infer-types', () => {
+  it.each(modelNames)('types every value of %s, rank included', (name) => {
+    const ctx = contextOf(load(name))
+    canonicalise.run(ctx)
+    inferTypes.run(ctx)
+    const untyped = allGraphs(ctx.model.graph)
+      .flatMap((g) => [...g.nodes].flatMap((n) => n.outputs))
+      .filter((v) => !v.type?.shape)
+    expect(untyped.map((v) => v.name)).toEqual([])
+    expect([...ctx.model.dimSources.values()].every(({ value }) => value.owner === ctx.model.graph)).toBe(
+      true,
+    )
+  })
+
+  it('knows where every dimension is read', () => {
+    const ctx = contextOf(
+      parseModel(
+        'g (float[batch, seq, 4] x, bool[batch, other] m) => (float[k, 4] y) { s = Transpose <perm = [1, 0, 2]> (x)  y = Flatten <axis = 2> (s) }',
+      ),
+    )
+    inferTypes.run(ctx)
+    const { model } = ctx
+    expect(formatType(model.graph.outputs[0]!.type)).toBe('float32[batch*seq, 4]')
+    expect([...model.dimSources].map(([dim, { value, axis }]) => `${dim}: ${value.name}.${axis}`)).toEqual([
+      'batch: x.0',
+      'seq: x.1',
+      'other: m.1',
+    ])
+  })
+
+  it('names every unsupported operator at once', () => {
+    const ctx = contextOf(
+      parseModel(`g (float[2] x) => (float[2] y) {
+        ["/up/sample"] a = my.Sample (x)
+        ["n2"] b = my.Sample (a)
+        ["/head/odd/Strange"] c = Strange (b)
+        y = Neg (c)
+      }`),
+    )
+    canonicalise.run(ctx)
+    const run = (): void => inferTypes.run(ctx)
+    expect(run).toThrow(CompileError)
+    expect(run).toThrowErrorMatchingInlineSnapshot(`
+      [CompileError: the compiler has no definition of 2 operators of this model:
+        my::Sample: 2 nodes: "/up/sample" in up, "n2"
+        Strange: 1 node: "/head/odd/Strange" in head.odd
+      Export the model without them, or define them: { infer, grad } in src/ops, or table.with({ ... }) from a program.]
+    `)
+  })
+})

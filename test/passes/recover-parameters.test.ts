@@ -1,0 +1,314 @@
+/** Parameters under the source framework's names, of exported models and of small programs that show one rule each. */
+import { describe, expect, it } from 'vitest'
+import type { Model } from '../../src/ir.js'
+import { parseModel } from '../../src/text.js'
+import { verify } from '../../src/verify.js'
+import { canonicalise } from '../../passes/canonicalise.js'
+import { foldConstants } from '../../passes/fold-constants.js'
+import { inferTypes } from '../../passes/infer-types.js'
+import type { CompileContext, CompileOptions, Parameter } from '../../passes/pass.js'
+import { recoverParameters } from '../../passes/recover-parameters.js'
+import { contextOf, feed, runModel } from '../helpers/expect-pass.js'
+import { about, load, modelNames, reference } from '../helpers/source-models.js'
+
+function recover(source: Model | string, options: Partial<CompileOptions> = {}): CompileContext {
+  const ctx = contextOf(typeof source === 'string' ? parseModel(source) : source, options)
+  for (const pass of [canonicalise, inferTypes, foldConstants, recoverParameters]) {
+    pass.run(ctx)
+    verify(ctx.model, pass.name)
+  }
+  return ctx
+}
+
+/** A program as TorchScript exports it: node names are module paths. */
+function torchScript(program: string): string {
+  return `<ir_version: 8, opset_import: ["" : 17], producer_name: "pytorch"> ${program}`
+}
+
+/** A program as the dynamo exporter leaves it: `calls` are traced calls and module scopes by node name. */
+function dynamo(
+  program: string,
+  calls: Readonly<Record<string, readonly [scope: string, call: string]>>,
+): Model {
+  const model = parseModel(`<ir_version: 10, opset_import: ["" : 20], producer_name: "pytorch"> ${program}`)
+  for (const node of model.graph.nodes) {
+    const [scope, call] = calls[node.name] ?? ['', '']
+    const path = scope.split('.').map((_, i, parts) => `'${parts.slice(0, i + 1).join('.')}'`)
+    node.metadata.set('pkg.torch.onnx.name_scopes', `['', ${path.join(', ')}, 'op']`)
+    node.metadata.set('pkg.torch.onnx.fx_node', `%op : [num_users=1] = call_function[target=${call}`)
+  }
+  return model
+}
+
+const namesOf = (ctx: CompileContext): string[] => ctx.parameters.map((p) => p.name)
+
+function named(ctx: CompileContext, name: string): Parameter {
+  const found = ctx.parameters.find((p) => p.name === name)
+  if (!found) throw new Error(`no parameter ${name}; there are ${namesOf(ctx).join(', ')}`)
+  return found
+}
+
+describe.each(modelNames)('%s', (name) => {
+  it("has PyTorch's parameters and no others", () => {
+    const { parameters } = reference(name)
+    // With a fixed length the exporter keeps 12 rows of the position table, as a constant.
+    if (name === 'gpt2_static') parameters.delete('transformer.wpe.weight')
+    const ctx = recover(load(name))
+    const { prefix } = about(name)
+    expect(namesOf(ctx).sort()).toEqual([...parameters.keys()].map((key) => prefix + key).sort())
+    for (const p of ctx.parameters) {
+      const shape = parameters.get(p.name.slice(prefix.length))!
+      expect([p.name, p.value.data!.shape]).toEqual([p.name, p.transposed ? [...shape].reverse() : shape])
+    }
+  })
+
+  it('computes the same', async () => {
+    const { inputs } = reference(name)
+    const { model } = recover(load(name))
+    const [got, want] = [await runModel(model, inputs), await runModel(load(name), inputs)]
+    const worst = want.logits!.data.reduce(
+      (most, x, i) => Math.max(most, Math.abs(x - got.logits!.data[i]!)),
+      0,
+    )
+    expect(worst).toBeLessThan(1e-5)
+  })
+})
+
+describe('names', () => {
+  it('of folded matrices come from the module that multiplies by them', () => {
+    const ctx = recover(
+      torchScript(`g (float[n, 2] x) => (float[n, 3] y) <float[2, 3] "onnx::MatMul_7" = {1, 2, 3, 4, 5, 6}, float[3] "net.fc.bias" = {1, 2, 3}> {
+        ["/net/fc/MatMul"] h = MatMul (x, "onnx::MatMul_7")
+        ["/net/fc/Add"] y = Add ("net.fc.bias", h)
+      }`),
+    )
+    expect(namesOf(ctx)).toEqual(['net.fc.weight', 'net.fc.bias'])
+    expect(named(ctx, 'net.fc.weight')).toMatchObject({
+      initializer: 'onnx::MatMul_7',
+      transposed: true,
+      trainable: true,
+    })
+  })
+
+  it('follow the bias where a module holds several matrices', () => {
+    const ctx = recover(
+      torchScript(`g (float[n, 2] x) => (float[n, 3] y) <float[2, 3] "onnx::MatMul_7" = {1, 2, 3, 4, 5, 6}, float[3] "attn.in_proj_bias" = {1, 2, 3}> {
+        ["/attn/MatMul"] h = MatMul (x, "onnx::MatMul_7")
+        ["/attn/Add"] y = Add (h, "attn.in_proj_bias")
+      }`),
+    )
+    expect(namesOf(ctx)).toEqual(['attn.in_proj_weight', 'attn.in_proj_bias'])
+  })
+
+  it('are those of the file where it is no PyTorch export', () => {
+    const ctx = recover(
+      `g (float[n, 2] x) => (float[n, 2] y) <float[2, 2] w = {1, 2, 3, 4}, float one = {1}> { h = MatMul (x, w)  y = Sub (h, one) }`,
+    )
+    expect(namesOf(ctx)).toEqual(['w'])
+    expect(named(ctx, 'w').transposed).toBe(false)
+  })
+
+  it('are restored from traced calls along module scopes', () => {
+    const ctx = recover(
+      dynamo(
+        `g (float[n, 2] x) => (float[n, 2] y) <float[2, 2] val_3 = {1, 2, 3, 4}, float[1, 2] cls_token = {1, 2}, float[1, 2] val_4 = {3, 4}> {
+          ["a"] h = MatMul (x, val_3)
+          ["b"] s = Add (h, cls_token)
+          ["c"] y = Add (s, val_4)
+        }`,
+        {
+          a: ['enc.Layer_Norm.my_proj', 'linear](args = (%x, %p_enc_layer_norm_my_proj_weight))'],
+          b: ['', 'add](args = (%h, %p_cls_token))'],
+          c: ['', 'add](args = (%s, %val_4))'],
+        },
+      ),
+    )
+    expect(namesOf(ctx)).toEqual(['enc.Layer_Norm.my_proj.weight', 'cls_token'])
+  })
+
+  it('leave buffers out', () => {
+    const ctx = recover(
+      dynamo(
+        `g (float[n, 2] x) => (float[n, 2] y) <float[2] "m.shift" = {1, 2}, float[2] "m.gain" = {1, 2}, float[2] "m.running_mean" = {1, 2}> {
+          ["a"] h = Add (x, "m.shift")
+          ["b"] k = Mul (h, "m.gain")
+          ["c"] y = Sub (k, "m.running_mean")
+        }`,
+        { a: ['m', 'add](args = (%x, %b_m_shift))'], b: ['m', 'mul](args = (%h, %p_m_gain))'] },
+      ),
+    )
+    expect(namesOf(ctx)).toEqual(['m.gain'])
+  })
+})
+
+describe('merged weights', () => {
+  const TWO_NORMS = torchScript(`g (float[n, 2] x) => (float[n, 2] y) <float[2] "l.0.norm.weight" = {1, 1}> {
+    ["/l.0/norm/Mul"] h = Mul (x, "l.0.norm.weight")
+    ["/l.1/norm/Mul"] y = Mul (h, "l.0.norm.weight")
+  }`)
+
+  it('are split again, with a note', () => {
+    const ctx = recover(TWO_NORMS)
+    expect(namesOf(ctx)).toEqual(['l.0.norm.weight', 'l.1.norm.weight'])
+    expect(named(ctx, 'l.0.norm.weight').value).not.toBe(named(ctx, 'l.1.norm.weight').value)
+    expect(named(ctx, 'l.1.norm.weight')).toMatchObject({
+      initializer: 'l.0.norm.weight',
+      uses: ['/l.1/norm/Mul'],
+    })
+    expect(ctx.notes).toEqual([
+      'initializer l.0.norm.weight was split: the exporter merged 2 weights of equal values (l.0.norm.weight, l.1.norm.weight)',
+    ])
+  })
+
+  it('are split where layers are copies of each other', () => {
+    const ctx = recover(
+      torchScript(`g (float[n, 2] x) => (float[n, 2] y) <float[2, 2] "onnx::MatMul_9" = {1, 2, 3, 4}> {
+        ["/l.0/fc/MatMul"] h = MatMul (x, "onnx::MatMul_9")
+        ["/l.1/fc/MatMul"] y = MatMul (h, "onnx::MatMul_9")
+      }`),
+    )
+    expect(namesOf(ctx)).toEqual(['l.0.fc.weight', 'l.1.fc.weight'])
+  })
+
+  it('stay one where a layer is applied again', () => {
+    const ctx = recover(
+      torchScript(`g (float[n, 2] x) => (float[n, 2] y) <float[2, 2] "onnx::MatMul_9" = {1, 2, 3, 4}> {
+        ["/layer/fc/MatMul"] h = MatMul (x, "onnx::MatMul_9")
+        ["/layer/fc/MatMul_1"] y = MatMul (h, "onnx::MatMul_9")
+      }`),
+    )
+    expect(namesOf(ctx)).toEqual(['layer.fc.weight'])
+  })
+})
+
+describe('ties', () => {
+  const HEAD = `g (int64[n] ids) => (float[n, 3] y) <float[3, 2] TABLE = {1, 2, 3, 4, 5, 6}, float[2, 3] HEAD = {1, 3, 5, 2, 4, 6}> {
+    ["/tok/Gather"] h = Gather (TABLE, ids)
+    ["/head/MatMul"] y = MatMul (h, HEAD)
+  }`
+
+  it('that a transposed copy broke are restored', async () => {
+    const text = torchScript(HEAD.replaceAll('TABLE', '"tok.weight"').replaceAll('HEAD', '"onnx::MatMul_5"'))
+    const ctx = recover(text)
+    expect(namesOf(ctx)).toEqual(['tok.weight'])
+    expect(named(ctx, 'tok.weight')).toMatchObject({
+      transposed: false,
+      aliases: ['head.weight', 'onnx::MatMul_5'],
+    })
+    expect(ctx.notes).toEqual([
+      'tok.weight is tied again: the exporter stored it as tok.weight and as onnx::MatMul_5',
+    ])
+    const feeds = { ids: feed('int64', [2], [2, 0]) }
+    expect(await runModel(ctx.model, feeds)).toEqual(await runModel(parseModel(text), feeds))
+  })
+
+  it('are not made up where the values differ', () => {
+    const text = torchScript(
+      HEAD.replaceAll('TABLE', '"tok.weight"')
+        .replaceAll('HEAD', '"onnx::MatMul_5"')
+        .replace('2, 4, 6}', '2, 4, 7}'),
+    )
+    expect(namesOf(recover(text))).toEqual(['tok.weight', 'head.weight'])
+  })
+
+  it('have the name that PyTorch registers first', () => {
+    const call = (operand: string): string => `op](args = (${operand}, %p_head_weight, %p_head_decoder_bias))`
+    const ctx = recover(
+      dynamo(
+        HEAD.replaceAll('TABLE', '"head.weight"')
+          .replaceAll('HEAD', 'val_5')
+          .replaceAll('/tok/Gather', 'a')
+          .replaceAll('/head/MatMul', 'b'),
+        {
+          a: ['model.tok', call('%ids')],
+          b: ['head', call('%h')],
+        },
+      ),
+    )
+    expect(namesOf(ctx)).toEqual(['model.tok.weight'])
+    expect(named(ctx, 'model.tok.weight').aliases).toEqual(['val_5', 'head.weight'])
+  })
+
+  it("of an encoder's and a decoder's embedding are called shared", () => {
+    const ctx = recover(
+      dynamo(
+        `g (int64[n] a, int64[n] b) => (float[n, 2] y) <float[3, 2] "m.decoder.embed_tokens.weight" = {1, 2, 3, 4, 5, 6}> {
+          ["a"] h = Gather ("m.decoder.embed_tokens.weight", a)
+          ["b"] k = Gather ("m.decoder.embed_tokens.weight", b)
+          ["c"] y = Mul (h, k)
+        }`,
+        {
+          a: ['m.encoder.embed_tokens', 'embedding](args = (%p_m_decoder_embed_tokens_weight, %a))'],
+          b: ['m.decoder.embed_tokens', 'embedding](args = (%p_m_decoder_embed_tokens_weight, %b))'],
+        },
+      ),
+    )
+    expect(namesOf(ctx)).toEqual(['m.shared.weight'])
+  })
+})
+
+describe('folded expressions', () => {
+  it("are computed from the framework's weight again", async () => {
+    const text = torchScript(
+      `g (float[n, 2] x) => (float[n, 2] y) <float[2] "onnx::Mul_4" = {1.25, 0.5}> { ["/l.0/input_layernorm/Mul"] y = Mul (x, "onnx::Mul_4") }`,
+    )
+    const ctx = recover(text)
+    const weight = named(ctx, 'l.0.input_layernorm.weight')
+    expect(weight.derived).toBe('1 + w')
+    expect([...weight.value.data!.numbers()]).toEqual([0.25, -0.5])
+    const feeds = { x: feed('float32', [1, 2], [3, 4]) }
+    expect(await runModel(ctx.model, feeds)).toEqual(await runModel(parseModel(text), feeds))
+  })
+})
+
+describe('what is trained', () => {
+  const MODEL = `g (float[n, 2] x) => (float[n, 2] y) <float[2, 2] "a.0.w" = {1, 2, 3, 4}, float[2] "a.0.b" = {1, 2}, float[2] "head.b" = {3, 4}> {
+    h = MatMul (x, "a.0.w")  s = Add (h, "a.0.b")  y = Add (s, "head.b")
+  }`
+  const trained = (options: Partial<CompileOptions>): string[] =>
+    recover(MODEL, options)
+      .parameters.filter((p) => p.trainable)
+      .map((p) => p.name)
+
+  it('is everything by default', () => expect(trained({})).toEqual(['a.0.w', 'a.0.b', 'head.b']))
+
+  it.each<[Partial<CompileOptions>, string[]]>([
+    [{ train: ['*.b'] }, ['a.0.b', 'head.b']],
+    [{ freeze: ['a'] }, ['head.b']],
+    [{ train: ['a.*, head.b'], freeze: ['*.w'] }, ['a.0.b', 'head.b']],
+    [{ train: ['{a.0,head}.b'] }, ['a.0.b', 'head.b']],
+  ])('is what %j selects', (options, names) => expect(trained(options)).toEqual(names))
+
+  it('says why a parameter is frozen', () => {
+    const reasons = recover(MODEL, { train: ['a'], freeze: ['*.w'] }).parameters.map((p) => p.frozenBecause)
+    expect(reasons).toEqual(['--freeze "*.w"', undefined, '--train names others'])
+  })
+
+  it('refuses a glob that matches nothing, with the nearest names', () => {
+    expect(() => recover(MODEL, { freeze: ['haed.b'] })).toThrowError(
+      /--freeze "haed\.b" matches none of the model's 3 parameters; did you mean "head\.b"/,
+    )
+    try {
+      recover(MODEL, { train: ['nothing.*'] })
+      expect.unreachable()
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'no-such-parameter', kind: 'usage' })
+    }
+  })
+
+  it('leaves tables of sines out, unless they are named', () => {
+    const table = Array.from({ length: 6 }, (_, p) => [
+      Math.sin(p),
+      Math.sin(p / 9),
+      Math.cos(p),
+      Math.cos(p / 9),
+    ]).flat()
+    const model = `g (int64[n] i) => (float[n, 4] y) <float[6, 4] "pos.weight" = {${table}}> { h = Gather ("pos.weight", i)  y = Neg (h) }`
+    const ctx = recover(model)
+    expect(named(ctx, 'pos.weight').trainable).toBe(false)
+    expect(ctx.notes).toEqual([
+      'pos.weight is frozen: it is a table of sines and cosines; --train names it to train it',
+    ])
+    expect(named(recover(model, { train: ['pos'] }), 'pos.weight').trainable).toBe(true)
+  })
+})
