@@ -9,6 +9,7 @@ import { inlineKnownIf, knownScalar } from './canonical/branches.js'
 import { constantToInitializer, noteSourceInitializers } from './canonical/constants.js'
 import { inlineFunctions } from './canonical/functions.js'
 import { checkOpset, liftNode } from './canonical/opset.js'
+import { fuseQuantization } from './canonical/quantized.js'
 import { inheritFrom, replaceOutput, replaceOutputOrCopy } from './canonical/replace.js'
 import type { Pass } from './pass.js'
 
@@ -68,7 +69,7 @@ class Canonicaliser {
     if (taken) return taken
     for (const [, inner] of lifted.subgraphs) this.visit(inner)
     this.infer(lifted)
-    if (removeIfIdentity(lifted)) return []
+    if (removeIfIdentity(lifted) || this.fuse(lifted)) return []
     return this.lower(lifted) ?? []
   }
 
@@ -76,6 +77,15 @@ class Canonicaliser {
   private infer(node: Node): void {
     const results = node.subgraphs.flatMap(([, inner]) => inner.outputs)
     if ([...reads(node), ...results].every((v) => v.type?.shape)) inferNode(node, this.model, this.table)
+  }
+
+  /** Joins the two halves of a quantised activation. */
+  private fuse(node: Node): boolean {
+    const value = fuseQuantization(node, new Builder(this.model, node.graph!, this.table, inheritFrom(node)))
+    if (!value) return false
+    replaceOutputOrCopy(node.output(), value, node.graph!)
+    node.graph!.removeNode(node)
+    return true
   }
 
   /** Expands an operator that has no gradient rule, but whose parts may. */
