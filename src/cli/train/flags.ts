@@ -50,7 +50,7 @@ const OPTIONS = {
     alias: 'o',
     type: 'string',
     group: 'Output:',
-    describe: 'directory for checkpoints and results [<model>/run]',
+    describe: 'directory for checkpoints and results [<model>.trained]',
   },
   resume: { type: 'string', group: 'Output:', describe: 'go on from the latest or the given checkpoint' },
   force: { type: 'boolean', group: 'Output:', describe: 'start anew over earlier checkpoints' },

@@ -36,7 +36,7 @@ export async function train(command: TrainCommand): Promise<number> {
     const directory = await compiledDirectory(command.model, reporter)
     const compiled = openCompiled(directory)
     const source = command.export ? locateSource(compiled, command.source) : undefined
-    const out = command.out ?? path.join(directory, 'run')
+    const out = command.out ?? defaultOut(directory)
     const checkpoints = path.join(out, 'checkpoint')
     const from = startingPoint(command, checkpoints, reporter)
     const settings = resolveSettings(
@@ -68,6 +68,14 @@ async function compiledDirectory(model: string, reporter: Reporter): Promise<str
   const { compileInto } = await import('./compile.js')
   reporter.note(compileInto(model, directory))
   return directory
+}
+
+/** Beside the compiled directory, which `dropbp-compile --force` replaces as a whole. */
+function defaultOut(directory: string): string {
+  return `${path
+    .normalize(directory)
+    .replace(/[\\/]+$/, '')
+    .replace(/\.dropbp$/, '')}.trained`
 }
 
 /** The checkpoint to go on from; without --resume, earlier ones are not mixed with a new training. */
