@@ -118,6 +118,26 @@ it('on Ctrl-C finishes the step, saves and says how to go on; going on gives the
   expect([...losses(first.stdout), ...losses(second.stdout)]).toEqual(losses(whole.stdout))
 })
 
+it('compiles a model first, and uses what it compiled the next time', async () => {
+  const directory = temporaryDirectory()
+  const model = path.join(directory, 'gpt2.onnx')
+  fs.copyFileSync(path.join(import.meta.dirname, '../models/gpt2.onnx'), model)
+  const tokens = path.join(directory, 'tokens.bin')
+  fs.writeFileSync(tokens, new Uint8Array(Uint16Array.from({ length: 400 }, (_, i) => (i * 7) % 61).buffer))
+  const args = [model, ...['--data', tokens, '--seq', '10', '--steps', '2', '--threads', '1']]
+  const first = await run(args)
+  expect(first).toMatchObject({ code: 0, stderr: '' })
+  expect(first.stdout).toContain(`compiled ${model} into`)
+  expect(fs.readdirSync(path.join(directory, 'gpt2.trained')).sort()).toEqual([
+    'checkpoint',
+    'model.onnx',
+    'model.safetensors',
+  ])
+  const second = await run([...args, '--force'])
+  expect(second).toMatchObject({ code: 0, stderr: '' })
+  expect(second.stdout).toContain('is up to date')
+})
+
 it('does not mix a new training with an old one unless told', async () => {
   const out = temporaryDirectory()
   await run(quick(out, '--steps', '2', '--no-export'))
