@@ -65,9 +65,9 @@ export function saveModels(
     if (!layout.isEmpty) layout.write(files.create(dataFile))
     for (const { model, file } of entries) {
       const isExternal = totalBytes(model) > threshold
-      files.create(file)(
-        encodePlaced(model, options, (t) => (isExternal ? layout.place(t, location) : undefined)),
-      )
+      const append = files.create(file)
+      const pieces = encodePlaced(model, options, (t) => (isExternal ? layout.place(t, location) : undefined))
+      for (const piece of pieces) append(piece)
     }
   })
 }

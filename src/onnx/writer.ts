@@ -4,12 +4,13 @@ import type { FunctionDef, Graph, Model, Node, Value } from '../ir.js'
 import { allGraphs, topologicalOrder } from '../order.js'
 import type { Tensor } from '../tensor.js'
 import { attributeToProto, type AttributeWriter } from './attributes.js'
+import { encodePieces, totalLength } from './encode.js'
 import { Names } from './names.js'
 import { overloadOf, type FunctionExtra, type GraphExtra, type ModelExtra, type NodeExtra } from './reader.js'
 import {
+  AttributeType,
   DataLocation,
   keepUnknowns,
-  wireType,
   type AttributeProto,
   type Entry,
   type FunctionProto,
@@ -42,22 +43,22 @@ export const PROTOBUF_LIMIT = 2 ** 31 - 1
  * @throws IOError `too-large` from 2 GB on
  */
 export function encodeModel(model: Model, options: EncodeOptions = {}): Uint8Array {
-  return encodePlaced(model, options, () => undefined)
+  return Buffer.concat(encodePlaced(model, options, () => undefined))
 }
 
-/** The protobuf bytes of a model whose initializers lie where `place` says. */
-export function encodePlaced(model: Model, options: EncodeOptions, place: Placement): Uint8Array {
+/** The protobuf bytes, as pieces in order, of a model whose initializers lie where `place` says. */
+export function encodePlaced(model: Model, options: EncodeOptions, place: Placement): Uint8Array[] {
   const inline = initializersOf(model).filter((t) => !place(t))
-  const size = inline.reduce((n, t) => n + t.byteLength, 0)
-  if (size > PROTOBUF_LIMIT) {
-    throw new IOError(
-      'too-large',
-      `the model has ${size} bytes of weights; protobuf ends at 2 GB: save them as external data`,
-    )
-  }
-  return wireType('ModelProto')
-    .encode(modelToProto(model, options, place))
-    .finish()
+  checkSize(inline.reduce((n, t) => n + t.byteLength, 0))
+  const pieces = encodePieces(modelToProto(model, options, place))
+  checkSize(totalLength(pieces))
+  return pieces
+}
+
+function checkSize(bytes: number): void {
+  if (bytes <= PROTOBUF_LIMIT) return
+  const message = `the model would be a protobuf of ${bytes} bytes, and protobuf ends at 2 GB`
+  throw new IOError('too-large', `${message}: save its weights as external data`)
 }
 
 /** The messages of a model. */
@@ -101,7 +102,7 @@ class ModelWriter {
       ...(extra.modelVersion !== undefined && { modelVersion: extra.modelVersion }),
       ...(extra.docString && { docString: extra.docString }),
       graph: new GraphWriter(new Names(model.graph), this.options, this.place).write(model.graph),
-      opsetImport: opsetImports(model.opsets, [model.graph], model.functions),
+      opsetImport: opsetImports(model.opsets, model.graph, model.functions),
       metadataProps: entries(model.metadata),
       functions: model.functions.map((fn) => this.function(fn)),
       ...(extra.trainingInfo && { trainingInfo: extra.trainingInfo }),
@@ -115,8 +116,6 @@ class ModelWriter {
     const names = new Names(fn.body)
     const writer = new GraphWriter(names, this.options, () => undefined)
     const body = writer.write(fn.body)
-    if (body.initializer?.length)
-      throw new Error(`function ${fn.name} holds initializers; a function's constants are nodes`)
     const proto: FunctionProto = {
       name: fn.name,
       domain: fn.domain,
@@ -125,9 +124,9 @@ class ModelWriter {
       output: body.output!.map((o) => o.name!),
       attribute: [...fn.attributes],
       attributeProto: [...(extra.defaults ?? [])].map(([name, a]) => attributeToProto(name, a, writer)),
-      node: body.node,
+      node: [...body.initializer!.map(constantNode), ...body.node!],
       ...(extra.docString && { docString: extra.docString }),
-      opsetImport: opsetImports(fn.opsets, [fn.body], []),
+      opsetImport: opsetImports(fn.opsets, fn.body, []),
       valueInfo: body.valueInfo,
       ...(extra.metadataProps && { metadataProps: extra.metadataProps }),
     }
@@ -135,19 +134,34 @@ class ModelWriter {
   }
 }
 
-/** The imports of a model or function: what it says, and version 1 of every further domain that its nodes use. */
+/** A function has no initializers: what is constant in it is a node. */
+function constantNode(tensor: TensorProto): NodeProto {
+  const value: AttributeProto = { name: 'value', type: AttributeType.TENSOR, t: tensor }
+  return { opType: 'Constant', output: [tensor.name!], attribute: [value] }
+}
+
+/**
+ * The imports of a model or function: what it says, and version 1 of every further domain that its nodes use. A model
+ * imports what its functions do, since a runtime puts their bodies in its place.
+ */
 function opsetImports(
   declared: ReadonlyMap<string, number>,
-  roots: readonly Graph[],
+  root: Graph,
   functions: readonly FunctionDef[],
 ): OperatorSetId[] {
   const versions = new Map(declared)
-  const need = (domain: string): void => {
-    if (!versions.has(domain)) versions.set(domain, 1)
+  const need = (domain: string, version = 1): void => {
+    if (!versions.has(domain)) versions.set(domain, version)
   }
-  for (const root of roots)
-    for (const graph of allGraphs(root)) for (const node of graph.nodes) need(node.domain)
-  for (const fn of functions) need(fn.domain)
+  const needDomains = (graph: Graph): void => {
+    for (const inner of allGraphs(graph)) for (const node of inner.nodes) need(node.domain)
+  }
+  needDomains(root)
+  for (const fn of functions) {
+    need(fn.domain)
+    for (const [domain, version] of fn.opsets) need(domain, version)
+    needDomains(fn.body)
+  }
   return [...versions].map(([domain, version]) => ({ domain, version }))
 }
 

@@ -272,7 +272,10 @@ describe('functions', () => {
     graph.setOutputs(call.outputs)
     const body = new Graph('DropBP')
     const inner = body.addInput(new Value('branch'))
-    body.setOutputs(body.addNode(new Node('Gelu', [inner], [new Value('out')], [], 'com.microsoft')).outputs)
+    const gelu = body.addNode(new Node('Gelu', [inner], [new Value('out')], [], 'com.microsoft'))
+    // A constant of a body becomes a node, since functions have no initializers.
+    const two = body.addInitializer('two', Tensor.scalar('float32', 2))
+    body.setOutputs(body.addNode(new Node('Mul', [gelu.output(), two], [new Value('twice')])).outputs)
     const model = new Model(graph)
     model.opsets.set('', 20)
     model.functions.push({
@@ -283,11 +286,10 @@ describe('functions', () => {
       body,
     })
     const read = readModel(encodeModel(model))
-    expect(Object.fromEntries(read.opsets)).toEqual({ '': 20, 'com.dropbp': 1 })
+    expect(Object.fromEntries(read.opsets)).toEqual({ '': 20, 'com.dropbp': 1, 'com.microsoft': 1 })
     expect(Object.fromEntries(read.functions[0]!.opsets)).toEqual({ '': 20, 'com.microsoft': 1 })
-    model.opsets.set('com.microsoft', 1)
     const { y } = await runModel(model, { x: feed('float32', [2], [0, 10]) })
-    expect(y!.data).toEqual([0, 10])
+    expect(y!.data).toEqual([0, 20])
   })
 })
 
