@@ -1,12 +1,12 @@
 /** Finds the parameters of the source model under the source framework's names. */
 import { Builder } from '../src/builder.js'
 import type { Graph } from '../src/ir.js'
-import { mayBeParameter } from './canonical/constants.js'
 import { inheritFrom } from './canonical/replace.js'
 import { selection } from './globs.js'
 import { ClaimReader } from './parameters/claims.js'
 import { isSinusoidal } from './parameters/data.js'
 import { unfold } from './parameters/derived.js'
+import { lostParameters } from './parameters/notes.js'
 import { Spelling } from './parameters/spelling.js'
 import { nameTies, restoreTies, tieNotes, type BuilderFor } from './parameters/ties.js'
 import { readWeights, type Weight } from './parameters/weights.js'
@@ -22,14 +22,15 @@ export const recoverParameters: Pass = {
   run(ctx) {
     const { model, table, notes } = ctx
     const { graph } = model
-    const reader = new ClaimReader(graph, new Spelling(graph), isFromPyTorch(model.producerName, graph))
+    const spelling = new Spelling(graph)
+    const reader = new ClaimReader(graph, spelling, isFromPyTorch(model.producerName, graph))
     const builder: BuilderFor = ({ node }) => new Builder(model, graph, table, inheritFrom(node))
     const weights = restoreTies(readWeights(graph, reader, notes), builder, notes).map((w) =>
       unfold(w, builder),
     )
     nameTies(weights)
-    notes.push(...tieNotes(weights), ...foldedLookups(graph))
     ctx.parameters = weights.map(toParameter)
+    notes.push(...tieNotes(weights), ...lostParameters(graph, spelling, ctx.parameters))
     for (const { name, value } of ctx.parameters) value.name = name
     chooseTrainable(ctx)
   },
@@ -50,16 +51,6 @@ function toParameter({ name, value, initializer, transposed, derived, aliases, u
     aliases: [...aliases],
     uses,
   }
-}
-
-/** Tables of which the exporter kept only the rows that a fixed length reads, as constants. */
-function foldedLookups(graph: Graph): string[] {
-  return [...graph.initializers]
-    .filter((v) => mayBeParameter(v) && /^embedding(_\d+)?$/.test(v.name))
-    .map(
-      (v) =>
-        `${v.name} is an embedding that the exporter folded into a constant, and is not trained; export with a dynamic length to train it`,
-    )
 }
 
 /** `--freeze` wins over `--train`; without `--train` all are trained that the source trains. */

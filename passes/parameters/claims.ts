@@ -1,7 +1,7 @@
 /** What one reading of an initializer tells about the initializer's name. */
 import type { Graph, Node, Value } from '../../src/ir.js'
 import { isWithin, moduleScope, placeholders, type Placeholder } from '../scopes.js'
-import { attributeOf, flatten, isGenerated, moduleOf, type Spelling } from './spelling.js'
+import { attributeOf, flatten, isGenerated, moduleOf, nameWithin, type Spelling } from './spelling.js'
 
 /** One place that reads an initializer. */
 export interface Reading {
@@ -26,9 +26,9 @@ const ROLES: Readonly<Record<string, readonly (Role | undefined)[]>> = {
   Conv: [undefined, 'weight', 'bias'],
   ConvTranspose: [undefined, 'weight', 'bias'],
   Gather: ['weight'],
+  GatherND: ['weight'],
   Gemm: [undefined, 'weight', 'bias'],
   GroupNormalization: [undefined, 'weight', 'bias'],
-  InstanceNormalization: [undefined, 'weight', 'bias'],
   LayerNormalization: [undefined, 'weight', 'bias'],
   MatMul: [undefined, 'weight'],
   Mul: ['weight', 'weight'],
@@ -87,7 +87,10 @@ export class ClaimReader {
     const scope = moduleScope(reading.node)
     if (scope === undefined || !role || !fits(value, reading, role) || !(own || isOperand(reading, scope)))
       return undefined
-    const name = weightOfBias(reading, role) ?? (scope === '' ? role : `${scope}.${role}`)
+    const name =
+      likeOwn(own, role, scope) ??
+      weightOfBias(reading, role, scope) ??
+      (scope === '' ? role : `${scope}.${role}`)
     return { name, isBuffer: role.startsWith('running'), exact: false }
   }
 }
@@ -101,14 +104,25 @@ function pick(named: readonly Placeholder[], role: Role | undefined): Placeholde
     return role !== undefined && p.name.endsWith(role)
   })
   if (fitting.length === 1) return fitting[0]
-  return fitting.length === 0 && named.length === 1 && role ? named[0] : undefined
+  const other = role === 'weight' ? 'bias' : 'weight'
+  return fitting.length === 0 && named.length === 1 && role && !named[0]!.name.endsWith(other)
+    ? named[0]
+    : undefined
+}
+
+/** The own name where the weight's module lies here, or that of its like in this layer. */
+function likeOwn(own: string | undefined, role: Role, scope: string): string | undefined {
+  if (own === undefined || isWithin(moduleOf(own), scope)) return own
+  return own.endsWith(role) ? nameWithin(own, scope) : undefined
 }
 
 /** Whether an operand looks like its role: matrices are multiplied or looked up, vectors scale and shift. */
 function fits(value: Value, { node }: Reading, role: Role): boolean {
   const { shape, size } = value.data!
-  if (node.op === 'MatMul' || node.op === 'Gather') return shape.length >= 2
-  return shape.length === 1 ? size > 1 : node.op !== 'Mul' && node.op !== 'Add' && role === 'weight'
+  const isVector = size > 1 && Math.max(...shape) === size
+  if (node.op === 'MatMul' || node.op.startsWith('Gather')) return shape.length > 1
+  if (node.op === 'Mul' || node.op === 'Add') return isVector
+  return isVector || role === 'weight'
 }
 
 /** Whether an initializer that has no name of its own is a weight here: vectors are where a normalisation scales. */
@@ -121,21 +135,16 @@ function isNorm(scope: string): boolean {
 }
 
 /** A product whose bias is named has its weight beside it: `attn.in_proj_bias` tells `attn.in_proj_weight`. */
-function weightOfBias({ node }: Reading, role: Role): string | undefined {
-  if (role !== 'weight' || (node.op !== 'MatMul' && node.op !== 'Gemm')) return undefined
-  const [sum] = node.outputs[0]!.users
-  const bias =
-    node.op === 'Gemm'
-      ? node.inputs[2]
-      : sum?.op === 'Add'
-        ? sum.inputs.find((v) => v?.isInitializer)
-        : undefined
-  const named =
-    bias?.isInitializer &&
-    !isGenerated(bias.name) &&
-    bias.name.endsWith('bias') &&
-    bias.data!.shape.length === 1
-  const scope = moduleScope(node)
-  if (!named || scope === undefined || !isWithin(moduleOf(bias.name), scope)) return undefined
-  return bias.name.replace(/bias$/, 'weight')
+function weightOfBias({ node }: Reading, role: Role, scope: string): string | undefined {
+  if (role !== 'weight' || !/^(MatMul|Gemm|Conv)/.test(node.op)) return undefined
+  const bias = biasOf(node)
+  if (!bias?.isInitializer || bias.data!.shape.length !== 1) return undefined
+  if (isGenerated(bias.name) || !bias.name.endsWith('bias')) return undefined
+  return nameWithin(bias.name, scope)?.replace(/bias$/, 'weight')
+}
+
+function biasOf(product: Node): Value | null | undefined {
+  if (product.op !== 'MatMul') return product.inputs[2]
+  const [sum] = product.output().users
+  return sum?.op === 'Add' ? sum.inputs.find((v) => v?.isInitializer) : undefined
 }

@@ -3,10 +3,8 @@ import { prepareInitializer } from '../../src/infer.js'
 import type { Graph, Value } from '../../src/ir.js'
 import { topologicalOrder } from '../../src/order.js'
 import { mayBeParameter } from '../canonical/constants.js'
-import { isWithin } from '../scopes.js'
-import type { Claim, ClaimReader, Reading } from './claims.js'
-import { isUniform } from './data.js'
-import { moduleOf } from './spelling.js'
+import type { ClaimReader, Reading } from './claims.js'
+import { CONSTANT, group, isExact, type Claimed } from './grouping.js'
 
 /** A weight as one or more readers know it. */
 export interface Weight {
@@ -28,12 +26,6 @@ export interface Weight {
   readonly readings: Reading[]
   /** Whether the export itself connects all readings with this name. */
   readonly exact: boolean
-}
-
-/** A reading with what it claims. */
-interface Claimed {
-  readonly reading: Reading
-  readonly claim: Claim | undefined
 }
 
 /**
@@ -70,7 +62,7 @@ function weightsOf(
   const own = reader.ownName(value)
   const claimed = readings.map((reading) => ({
     reading,
-    claim: settle(reader.claim(value, reading, own), own),
+    claim: reader.claim(value, reading, own),
   }))
   const groups = group(claimed, value, own)
   if (groups.size === 0 && own !== undefined && !isBufferName(own)) groups.set(own, [...claimed])
@@ -81,7 +73,8 @@ function weightsOf(
     if (!isBuffer(name, members))
       weights.push(weightOf(name, part, members, { source: value, own, isSplit: groups.size > 1 }))
   }
-  if (groups.size > 1) notes.push(splitNote(value, [...groups.keys()]))
+  const names = [...groups.keys()].filter((name) => name !== CONSTANT)
+  if (names.length > 1) notes.push(splitNote(value, names))
   return weights
 }
 
@@ -115,46 +108,14 @@ function weightOf(
 }
 
 function isBuffer(name: string, members: readonly Claimed[]): boolean {
-  return members.some((m) => m.claim?.isBuffer) || (isBufferName(name) && !isExact(members))
+  return (
+    name === CONSTANT || members.some((m) => m.claim?.isBuffer) || (isBufferName(name) && !isExact(members))
+  )
 }
 
 /** Linear weights are stored as [out, in]; an exporter folds the transposition for `x · W`. */
 function multipliesRight({ node, index }: Reading): boolean {
   return index === 1 && (node.op === 'MatMul' || (node.op === 'Gemm' && node.int('transB', 0) === 0))
-}
-
-function isExact(members: readonly Claimed[]): boolean {
-  return members.some((m) => m.claim?.exact)
-}
-
-/** A suggestion from a place around the weight's own module says nothing new: the module's code lies there. */
-function settle(claim: Claim | undefined, own: string | undefined): Claim | undefined {
-  if (!claim || claim.exact || own === undefined) return claim
-  return isWithin(moduleOf(own), moduleOf(claim.name)) ? { ...claim, name: own } : claim
-}
-
-/** Readings by the weight that they read. */
-function group(claimed: readonly Claimed[], value: Value, own: string | undefined): Map<string, Claimed[]> {
-  const names = [...new Set(claimed.flatMap(({ claim }) => (claim ? [claim.name] : [])))]
-  const groups = new Map<string, Claimed[]>()
-  if (names.length === 0) return groups
-  const main = own !== undefined && (names.includes(own) || !isExact(claimed)) ? own : names[0]!
-  const split = names.length > 1 && (isExact(claimed) || wereMerged(names, value, own))
-  for (const member of claimed) {
-    const name = split && member.claim ? member.claim.name : main
-    groups.set(name, [...(groups.get(name) ?? []), member])
-  }
-  return groups
-}
-
-/**
- * Whether different places read one initializer because an exporter merged equal values, rather than because the model ties
- * its weights: all elements are the same number, or the places differ in a layer number alone (copies of one layer).
- */
-function wereMerged(names: readonly string[], value: Value, own: string | undefined): boolean {
-  if (own !== undefined && !names.includes(own)) return false
-  const patterns = new Set(names.map((n) => n.replace(/\d+/g, '#')))
-  return patterns.size === 1 || isUniform(value.data!)
 }
 
 function partOff(value: Value, name: string, members: readonly Claimed[]): Value {

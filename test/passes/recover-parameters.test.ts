@@ -170,6 +170,32 @@ describe('merged weights', () => {
     expect(namesOf(ctx)).toEqual(['l.0.fc.weight', 'l.1.fc.weight'])
   })
 
+  it('have the names of their like in other layers', () => {
+    const ctx = recover(
+      torchScript(`g (float[n, 2] x) => (float[n, 2] y)
+        <float[2, 2] "onnx::MatMul_9" = {1, 2, 3, 4}, float[2] "l.0.attn.in_proj_bias" = {1, 2}> {
+        ["/l.0/attn/MatMul"] a = MatMul (x, "onnx::MatMul_9")
+        ["/l.0/attn/Add"] b = Add (a, "l.0.attn.in_proj_bias")
+        ["/l.1/attn/MatMul"] c = MatMul (b, "onnx::MatMul_9")
+        ["/l.1/attn/Add"] y = Add (c, "l.0.attn.in_proj_bias")
+      }`),
+    )
+    const layer = (n: number): string[] => [`l.${n}.attn.in_proj_weight`, `l.${n}.attn.in_proj_bias`]
+    expect(namesOf(ctx).sort()).toEqual([...layer(0), ...layer(1)].sort())
+  })
+
+  it('are told from constants of the same values', () => {
+    const model = dynamo(
+      `g (float[n, 2] x) => (float[n, 2] y) <float[2] "norm.weight" = {1, 1}> {
+        ["a"] h = Max (x, "norm.weight")
+        ["b"] y = Mul (h, "norm.weight")
+      }`,
+      { a: ['', 'clamp](args = (%x, 1.0))'], b: ['norm', 'mul](args = (%p_norm_weight, %h))'] },
+    )
+    const [parameter] = recover(model).parameters
+    expect(parameter!.value.users.map((n) => n.op)).toEqual(['Mul'])
+  })
+
   it('stay one where a layer is applied again', () => {
     const ctx = recover(
       torchScript(`g (float[n, 2] x) => (float[n, 2] y) <float[2, 2] "onnx::MatMul_9" = {1, 2, 3, 4}> {
@@ -178,6 +204,32 @@ describe('merged weights', () => {
       }`),
     )
     expect(namesOf(ctx)).toEqual(['layer.fc.weight'])
+  })
+})
+
+describe('weights that the file has lost', () => {
+  it('are told: biases of zeros', () => {
+    const ctx = recover(
+      dynamo(
+        `g (float[n, 2] x) => (float[n, 2] y) <float[2, 2] "l.0.fc.weight" = {1, 2, 3, 4}> {
+          ["a"] y = Gemm (x, "l.0.fc.weight")
+        }`,
+        { a: ['l.0.fc', 'addmm](args = (%p_l_0_fc_bias, %x, %p_l_0_fc_weight))'] },
+      ),
+    )
+    expect(ctx.notes).toEqual(['the exporter dropped biases of zeros, which stay zero: l.0.fc.bias'])
+  })
+
+  it('are told: constants computed from others', () => {
+    const ctx = recover(
+      torchScript(`g (float[n, 2] x) => (float[n, 2] y) <float[2] "onnx::Sub_3" = {1, 2}> {
+        ["/m/Sub"] y = Sub (x, "onnx::Sub_3")
+      }`),
+    )
+    expect(ctx.parameters).toEqual([])
+    expect(ctx.notes).toEqual([
+      'the exporter computed onnx::Sub_3 from weights that it does not name; they are not trained',
+    ])
   })
 })
 
