@@ -10,6 +10,7 @@ import { constantToInitializer, noteSourceInitializers } from './canonical/const
 import { inlineFunctions } from './canonical/functions.js'
 import { checkOpset, liftNode } from './canonical/opset.js'
 import { fuseQuantization } from './canonical/quantized.js'
+import { dropPast } from './canonical/past.js'
 import { inheritFrom, replaceOutput, replaceOutputOrCopy } from './canonical/replace.js'
 import type { Pass } from './pass.js'
 
@@ -23,11 +24,12 @@ export const canonicalise: Pass = {
   needs: 'a model as it was read',
   leaves:
     'opset 20 to 24; no Constant, Identity or inference-mode Dropout nodes, no If with a known condition, no calls of functions but those of com.dropbp; fused operators without a gradient rule in their parts',
-  run({ model, table }) {
+  run({ model, table, notes }) {
     const source = model.opset
     checkOpset(source)
     noteSourceInitializers(model)
     const versions = inlineFunctions(model)
+    dropPast(model, table, notes)
     bindInputDims(model)
     new Canonicaliser(model, table, source, versions).visit(model.graph)
     removeDeadNodes(model.graph)

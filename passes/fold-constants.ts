@@ -8,7 +8,7 @@ import { inlineKnownIf } from './canonical/branches.js'
 import { mayBeParameter } from './canonical/constants.js'
 import { replaceOutput } from './canonical/replace.js'
 import { becomeInitializer, evaluateNode, knownTensor } from './folding/evaluate.js'
-import { isNoOp } from './folding/no-ops.js'
+import { dropEmptyOperands, isNoOp } from './folding/no-ops.js'
 import { ShapeReader } from './folding/shapes.js'
 import type { Pass } from './pass.js'
 import { shareCommon } from './rewrites/common.js'
@@ -53,6 +53,7 @@ class Folder {
 
   /** Replaces a node by constants or by its operand; false where it stays. */
   private replace(node: Node): boolean {
+    dropEmptyOperands(node)
     if (isNoOp(node) && replaceOutput(node.output(), node.input(0))) return true
     if (node.outputs.some(isResult)) return false
     const tensors = this.constants(node)

@@ -7,7 +7,10 @@ import { standardOps } from '../../src/ops/index.js'
 import { topologicalOrder } from '../../src/order.js'
 import { parseModel } from '../../src/text.js'
 import { verify } from '../../src/verify.js'
+import { formatType } from '../../src/types.js'
 import { canonicalise } from '../../passes/canonicalise.js'
+import { foldConstants } from '../../passes/fold-constants.js'
+import { inferTypes } from '../../passes/infer-types.js'
 import { contextOf, expectPass, feed, runModel, type Feed } from '../helpers/expect-pass.js'
 
 /** The canonical form of a program. */
@@ -291,6 +294,50 @@ describe('what does nothing is removed', () => {
       y = If (c) <then_branch = t () => (a) { a = Neg (x) }, else_branch = e () => (b) { b = Abs (x) }>
     }`
     expectPass(canonicalise, program).toStay()
+  })
+})
+
+describe('cached keys and values', () => {
+  const DECODER = `g (int64[b, s] input_ids, int64[b, total] attention_mask, float[b, past, 2] "past_key_values.0.key")
+    => (float[b, s, 3] logits, float[b, t, 2] "present.0.key") <float[4, 2] w = {1, 2, 3, 4, 5, 6, 7, 8}, float[2, 3] v = {1, 0, 2, 0, 1, 3}> {
+      x = Gather (w, input_ids)
+      "present.0.key" = Concat <axis = 1> ("past_key_values.0.key", x)
+      m = Cast <to = 1> (attention_mask)
+      sum = Einsum <equation = "bti,bt->bi"> ("present.0.key", m)
+      two = Constant <value_ints = [1]> ()
+      u = Unsqueeze (sum, two)
+      h = Add (x, u)
+      logits = MatMul (h, v)
+    }`
+
+  it('start empty', async () => {
+    const ctx = contextOf(parseModel(DECODER))
+    for (const pass of [canonicalise, inferTypes, foldConstants]) pass.run(ctx)
+    const { graph } = ctx.model
+    expect(graph.inputs.map((v) => `${v.name}: ${formatType(v.type)}`)).toEqual([
+      'input_ids: int64[b, s]',
+      'attention_mask: int64[b, s]',
+    ])
+    expect(graph.outputs.map((v) => v.name)).toEqual(['logits'])
+    expect(opsOf(ctx.model)).not.toContain('Concat')
+    expect(ctx.notes).toEqual([
+      'the cache inputs (past_key_values.0.key) are gone: training starts from an empty cache',
+    ])
+    const feeds = { input_ids: feed('int64', [1, 2], [3, 1]), attention_mask: feed('int64', [1, 2], [1, 1]) }
+    const source = await runModel(parseModel(DECODER), {
+      ...feeds,
+      'past_key_values.0.key': feed('float32', [1, 0, 2], []),
+    })
+    expect((await runModel(ctx.model, feeds)).logits).toEqual(source.logits)
+  })
+
+  it('of a merged decoder take the branch without them', () => {
+    expectPass(
+      canonicalise,
+      `g (float[2] x, bool use_cache_branch) => (float[2] y) {
+        y = If (use_cache_branch) <then_branch = t () => (a) { a = Neg (x) }, else_branch = e () => (b) { b = Abs (x) }>
+      }`,
+    ).toBecome('g (float[2] x) => (float[2] y) { y = Abs (x) }')
   })
 })
 
