@@ -21,6 +21,7 @@ import { layerNormalization } from './layer-normalization.js'
 import { layout } from './layout.js'
 import { logic } from './logic.js'
 import { matmul } from './matmul.js'
+import { microsoftAttention } from './microsoft-attention.js'
 import { pad } from './pad.js'
 import { pooling } from './pooling.js'
 import { quantize } from './quantize.js'
@@ -64,6 +65,7 @@ export const standardOps = new OpTable({
   ...layout,
   ...logic,
   ...matmul,
+  ...microsoftAttention,
   ...pad,
   ...pooling,
   ...quantize,

@@ -1,6 +1,5 @@
 /** Scaled dot-product attention written in standard operators, for the fused attention operators of every domain. */
 import type { Builder } from '../builder.js'
-
 import { Expr } from '../expr.js'
 import type { Node, Value } from '../ir.js'
 import { invalid } from '../op.js'
@@ -16,6 +15,8 @@ export interface ScaledDotProduct {
   readonly softcap?: number
   /** Added to the scores; broadcastable to [B, Hq, S, T]. */
   readonly bias?: Value | undefined
+  /** A logit per head [1, Hq or 1, 1, 1] that every row's softmax has besides those of its keys. */
+  readonly sink?: Value | undefined
   /** Whether a row's keys may all be masked by −∞: its result is then zero. */
   readonly guarded?: boolean
   /** Element type of the softmax. */
@@ -39,13 +40,22 @@ export function scaledDotProduct(b: Builder, p: ScaledDotProduct): ScaledDotProd
   const scores = b.matmul(scaled, b.transposeLast(repeatHeads(b, p.k, heads)))
   const capped = p.softcap ? b.scale(b.emit('Tanh', [b.scale(scores, 1 / p.softcap)]), p.softcap) : scores
   const biased = p.bias ? b.add(capped, b.cast(p.bias, dtype)) : capped
-  const softmax = b.emit('Softmax', [b.cast(biased, p.precision ?? dtype)], { axis: -1 })
+  const softmax = softmaxOf(b, b.cast(biased, p.precision ?? dtype), p.sink)
   const kept = p.guarded
     ? b.emit('Where', [b.emit('IsNaN', [softmax]), b.scalarLike(softmax, 0), softmax])
     : softmax
   const probabilities = b.cast(kept, dtype)
   const y = b.matmul(probabilities, repeatHeads(b, p.v, heads))
   return { y, scores, capped, biased, probabilities }
+}
+
+/** Softmax over the keys, with the sink as one more key that is left out of the result. */
+function softmaxOf(b: Builder, scores: Value, sink: Value | undefined): Value {
+  if (!sink) return b.emit('Softmax', [scores], { axis: -1 })
+  const shape = scores.type!.shape!
+  const column = b.emit('Expand', [b.cast(sink, scores.type!.dtype), b.shape(shape.with(-1, Expr.one))])
+  const all = b.emit('Softmax', [b.emit('Concat', [scores, column], { axis: -1 })], { axis: -1 })
+  return b.emit('Slice', [all, b.ints([0]), b.dim(shape.at(-1)!), b.ints([-1])])
 }
 
 /** Every head of [B, Hk, T, D] repeated in place to `heads` of them. */
