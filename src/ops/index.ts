@@ -22,6 +22,8 @@ import { layout } from './layout.js'
 import { logic } from './logic.js'
 import { matmul } from './matmul.js'
 import { microsoftAttention } from './microsoft-attention.js'
+import { microsoftFused } from './microsoft-fused.js'
+import { microsoftQuantized } from './microsoft-quantized.js'
 import { pad } from './pad.js'
 import { pooling } from './pooling.js'
 import { quantize } from './quantize.js'
@@ -66,6 +68,8 @@ export const standardOps = new OpTable({
   ...logic,
   ...matmul,
   ...microsoftAttention,
+  ...microsoftFused,
+  ...microsoftQuantized,
   ...pad,
   ...pooling,
   ...quantize,
