@@ -52,7 +52,8 @@ function ortOptions(options: SessionOptions): ort.InferenceSession.SessionOption
     // A memory pattern is traced on the first step and does not fit branches that change from step to step.
     enableMemPattern: false,
     enableCpuMemArena: true,
-    logSeverityLevel: 3,
+    // Failures are thrown with their message; the log would repeat them.
+    logSeverityLevel: 4,
     extra: {
       session: {
         disable_prepacking: options.prepack === false ? '1' : '0',

@@ -12,6 +12,7 @@ import type { Model } from '../../ir.js'
 import type { Manifest } from '../../manifest.js'
 import { readSafetensors } from '../../safetensors.js'
 import { isFloat, type DType } from '../../types.js'
+import type { Ownership } from '../compile/ownership.js'
 import { randomInput, randomLabels, type Dims } from './data.js'
 
 /** Tensors by name. */
@@ -26,6 +27,8 @@ export interface CheckSubject {
   sourceFile: string
   /** Which of the source model's outputs the loss is, or is computed from. */
   lossOutput: number
+  /** Sites whose branch alone reads a parameter. */
+  owners: Ownership
   /** Whether the training graph is ungated: gradients of dropped branches are zeros. */
   flat: boolean
 }
@@ -62,7 +65,7 @@ export class Bench {
     this.labels = manifest.loss.labels && randomLabels(manifest.loss, dims, random)
     this.weights = readSafetensors(path.join(directory, manifest.checkpoint))
     this.trainable = trainableParameters(manifest)
-    this.resolution = manifest.parameters.some((p) => p.dtype.endsWith('16')) ? 2 ** -11 : 2 ** -22
+    this.resolution = manifest.parameters.some((p) => p.dtype.endsWith('16')) ? 2 ** -11 : 2 ** -24
   }
 
   /** What float32 graphs must reach, loosened for half precision. */

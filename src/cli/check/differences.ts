@@ -20,16 +20,16 @@ export interface Disagreement {
 export type LossAt = (values: readonly HostTensor[]) => Promise<number>
 
 /** Tensors without size of their own (zero biases) move by this much. */
-const LEAST_SCALE = 0.02
+const LEAST_SCALE = 0.05
 /** Steps are shares of a tensor's root mean square. */
-const LARGEST_STEP = 0.05
+const LARGEST_STEP = 0.5
 const SMALLEST_STEP = 1e-6
-/** A bar below this needs no better step. */
-const GOOD_BAR = 2e-3
+/** Rounding of the slope that a first step is chosen for: short steps, since kinks (ReLU) hurt long ones more. */
+const ROUNDING = 5e-3
 
 /**
  * Compares gradients with the slope of the loss along one random direction of signs. Each tensor moves in proportion to its
- * own size. The step is shortened until the difference of two steps (curvature) and rounding balance.
+ * own size. The step is shortened until the difference of two steps (curvature, kinks) and rounding balance.
  * @param resolution relative rounding error of a loss
  */
 export async function compareAlong(
@@ -43,15 +43,14 @@ export async function compareAlong(
   const noise = resolution * Math.max(Math.abs(loss), 1e-3)
   const unit = Math.max(direction.expected, noise / LARGEST_STEP)
   let best: Disagreement = { error: Infinity, bar: Infinity }
-  let step = Math.min(LARGEST_STEP, (2e3 * noise) / unit)
+  let step = Math.min(LARGEST_STEP, (2 * noise) / (ROUNDING * unit))
   for (; step > SMALLEST_STEP; step /= 4) {
-    const [whole, half] = [await direction.excess(step, lossAt), await direction.excess(step / 2, lossAt)]
-    // Richardson: the quadratic error of the slope cancels
-    const excess = (4 * half - whole) / 3
-    const rounding = (3 * noise) / step
-    const bar = (Math.abs(half - whole) / 3 + rounding) / unit
-    if (bar < best.bar) best = { error: Math.abs(excess) / unit, bar }
-    if (bar < GOOD_BAR || rounding > Math.abs(half - whole)) break
+    const [long, short] = [await direction.excess(2 * step, lossAt), await direction.excess(step, lossAt)]
+    const rounding = (2 * noise) / step
+    const change = Math.abs(long - short)
+    const bar = (change + rounding) / unit
+    if (bar < best.bar) best = { error: Math.abs(short) / unit, bar }
+    if (change < rounding) break
   }
   return best
 }

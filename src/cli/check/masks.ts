@@ -92,12 +92,19 @@ function presence(name: string, wrong: readonly string[], masks: number): CheckR
   return asserted(name, names.length === 0, detail)
 }
 
-/** How much dropping one site changes the gradients of later ones, which it must not. */
-function laterChanges(bench: Bench, dropped: number, base: Backward, run: Backward): number[] {
-  const index = new Map(bench.manifest.sites.map((s) => [s.name, s.index]))
-  const isLater = (sites: readonly string[]): boolean =>
-    sites.length > 0 && sites.every((s) => index.get(s)! > dropped)
-  return bench.trainable
-    .filter((p) => p.presentWhen.length > 0 && p.presentWhen.every(isLater))
-    .map((p) => relativeError(numbersOf(run.gradients.get(p.name)!), numbersOf(base.gradients.get(p.name)!)))
+/** How much dropping one site changes the gradients inside later branches, which it must not: no path leads back. */
+function laterChanges(
+  { manifest, subject, trainable }: Bench,
+  dropped: number,
+  base: Backward,
+  run: Backward,
+): number[] {
+  const index = new Map(manifest.sites.map((s) => [s.name, s.index]))
+  const later = trainable.filter(({ name, presentWhen }) => {
+    const owners = subject.owners.get(name) ?? []
+    return presentWhen.length > 0 && owners.length > 0 && owners.every((s) => index.get(s)! > dropped)
+  })
+  return later.map(({ name }) =>
+    relativeError(numbersOf(run.gradients.get(name)!), numbersOf(base.gradients.get(name)!)),
+  )
 }

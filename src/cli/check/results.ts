@@ -5,6 +5,8 @@ import type { Dims } from './data.js'
 export interface CheckResult {
   name: string
   passed: boolean
+  /** False where rounding hides what was to be compared. */
+  conclusive: boolean
   /** The largest error, relative; null where nothing was measured. */
   error: number | null
   limit: number | null
@@ -27,12 +29,12 @@ export function compared(
   detail: string,
 ): CheckResult {
   const error = errors.reduce((a, b) => (a > b || Number.isNaN(a) ? a : b), 0)
-  return { name, passed: error <= limit, error, limit, detail }
+  return { name, passed: error <= limit, conclusive: true, error, limit, detail }
 }
 
 /** A comparison of yes and no. */
 export function asserted(name: string, passed: boolean, detail: string): CheckResult {
-  return { name, passed, error: null, limit: null, detail }
+  return { name, passed, conclusive: true, error: null, limit: null, detail }
 }
 
 /** |a − b| relative to b, absolute below 1. */

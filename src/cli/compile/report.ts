@@ -186,7 +186,7 @@ export function printFound({ sites, parameters, notes }: CompileContext, sink: S
 export function checks({ passed, results, dims }: CheckReport, c: Colors): string {
   const at = Object.entries(dims).map(([name, size]) => `${name} ${size}`)
   const rows = results.map((r) => [
-    r.passed ? c.green('ok') : c.red('FAILED'),
+    r.passed ? (r.conclusive ? c.green('ok') : c.dim('–')) : c.red('FAILED'),
     r.name,
     r.error === null ? '' : r.error.toExponential(1),
     r.limit === null ? '' : `≤ ${r.limit.toExponential(0)}`,

@@ -4,6 +4,7 @@ import path from 'node:path'
 import type { CompileContext } from '../../../passes/pass.js'
 import type { Manifest, ParameterSpec, SiteKind, TensorSpec } from '../../manifest.js'
 import type { CheckReport } from '../check/results.js'
+import type { Ownership } from './ownership.js'
 import { exampleDims, siteCost, stepCosts, type Dims, type StepCost } from './cost.js'
 
 /** A residual branch with its size and its cost at the summary's dimensions. */
@@ -12,7 +13,7 @@ export interface SiteSummary {
   index: number
   layer: number
   kind: SiteKind
-  /** Elements of the trainable parameters that the branch reads. */
+  /** Elements of the trainable parameters that the branch alone reads. */
   parameters: number
   flops: { forward: number; backward: number }
   /** Of all FLOPs of a step that drops nothing. */
@@ -60,6 +61,7 @@ export interface Summary {
 export function summarise(
   model: string,
   { manifest, context }: { manifest: Manifest; context: CompileContext },
+  owners: Ownership,
   given: Dims,
 ): Summary {
   const dims = exampleDims(manifest, given)
@@ -76,7 +78,7 @@ export function summarise(
     optimizer: manifest.optimizer.kind,
     dims,
     flops,
-    sites: siteSummaries(manifest, dims, flops.forward + flops.backward),
+    sites: siteSummaries(manifest, owners, dims, flops.forward + flops.backward),
     step,
     trainable: tally(manifest.parameters.filter((p) => p.trainable)),
     frozen: tally(manifest.parameters.filter((p) => !p.trainable)),
@@ -93,11 +95,11 @@ export function summarise(
   }
 }
 
-function siteSummaries(manifest: Manifest, dims: Dims, whole: number): SiteSummary[] {
+function siteSummaries(manifest: Manifest, owners: Ownership, dims: Dims, whole: number): SiteSummary[] {
   const sizes = new Map(manifest.parameters.map((p) => [p.name, elements(p.shape)]))
   return manifest.sites.map((site) => {
     const { name, index, layer, kind } = site
-    const own = manifest.parameters.filter((p) => p.trainable && p.sites.includes(name))
+    const own = manifest.parameters.filter((p) => p.trainable && owners.get(p.name)?.at(-1) === name)
     const flops = siteCost(site, dims)
     return {
       name,
