@@ -31,6 +31,7 @@ import { random } from './random.js'
 import { recurrent } from './recurrent.js'
 import { reduction } from './reduction.js'
 import { reshape } from './reshape.js'
+import { resize } from './resize.js'
 import { rmsNorm } from './rms-norm.js'
 import { rotary } from './rotary.js'
 import { rotate } from './rotate.js'
@@ -77,6 +78,7 @@ export const standardOps = new OpTable({
   ...recurrent,
   ...reduction,
   ...reshape,
+  ...resize,
   ...rmsNorm,
   ...rotary,
   ...rotate,
