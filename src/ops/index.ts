@@ -6,6 +6,7 @@ import { attention } from './attention.js'
 import { cast } from './cast.js'
 import { channelNormalization } from './channel-normalization.js'
 import { classificationLoss } from './classification-loss.js'
+import { col2im } from './col2im.js'
 import { concat } from './concat.js'
 import { control } from './control.js'
 import { convolution } from './convolution.js'
@@ -17,6 +18,7 @@ import { einsum } from './einsum.js'
 import { fusedAttention } from './fused-attention.js'
 import { gather } from './gather.js'
 import { gelu } from './gelu.js'
+import { gridSample } from './grid-sample.js'
 import { layerNormalization } from './layer-normalization.js'
 import { layout } from './layout.js'
 import { logic } from './logic.js'
@@ -53,6 +55,7 @@ export const standardOps = new OpTable({
   ...cast,
   ...channelNormalization,
   ...classificationLoss,
+  ...col2im,
   ...concat,
   ...control,
   ...convolution,
@@ -64,6 +67,7 @@ export const standardOps = new OpTable({
   ...fusedAttention,
   ...gather,
   ...gelu,
+  ...gridSample,
   ...layerNormalization,
   ...layout,
   ...logic,
