@@ -3,6 +3,7 @@ import type { Builder } from '../builder.js'
 import { Expr } from '../expr.js'
 import type { Node, Value } from '../ir.js'
 import type { OpDef } from '../op.js'
+import { emitRotary } from './rotate.js'
 import { joinHeads, splitHeads } from './scaled-dot-product.js'
 import { shapeOf, typeOf } from './shapes.js'
 
@@ -30,17 +31,21 @@ export function rotate(b: Builder, x: Value, rotation: Rotation): Value {
 }
 
 function rotateAll(b: Builder, x: Value, { cos, sin, interleaved }: Rotation): Value {
+  if (interleaved) return rotateNeighbours(b, x, cos, sin)
+  const both = (angles: Value) => b.emit('Concat', [angles, angles], { axis: -1 })
+  return emitRotary(b, x, both(cos), both(sin))
+}
+
+function rotateNeighbours(b: Builder, x: Value, cos: Value, sin: Value): Value {
   const shape = x.type!.shape!
-  const pairs = shape.at(-1)!.div(2)
-  const half = [...shape.slice(0, -1), pairs]
-  const source = interleaved ? b.reshape(x, [...half, Expr.of(2)]) : x
-  const one = interleaved ? Expr.one : pairs
-  const parts = b.emitAll('Split', [source, b.shape([one, one])], { axis: -1 }, { outputs: 2 })
-  const [x1, x2] = parts.map((p) => b.reshape(p, half)) as [Value, Value]
-  const y1 = b.sub(b.mul(x1, cos), b.mul(x2, sin))
-  const y2 = b.add(b.mul(x2, cos), b.mul(x1, sin))
-  const last = (y: Value) => (interleaved ? b.reshape(y, [...half, Expr.one]) : y)
-  return b.reshape(b.emit('Concat', [last(y1), last(y2)], { axis: -1 }), shape)
+  const pairs = [...shape.slice(0, -1), shape.at(-1)!.div(2)]
+  const open = b.reshape(x, [...pairs, Expr.of(2)])
+  const [x1, x2] = b
+    .emitAll('Split', [open], { axis: -1, num_outputs: 2 }, { outputs: 2 })
+    .map((part) => b.reshape(part, pairs)) as [Value, Value]
+  const turned = [b.sub(b.mul(x1, cos), b.mul(x2, sin)), b.add(b.mul(x2, cos), b.mul(x1, sin))]
+  const columns = turned.map((y) => b.reshape(y, [...pairs, Expr.one]))
+  return b.reshape(b.emit('Concat', columns, { axis: -1 }), shape)
 }
 
 /** Rows of a table of angles [positions, pairs] at `ids` [B, S], or its [B, S, pairs] as it is, for [B, H, S, pairs]. */

@@ -154,19 +154,6 @@ function positions(value: Value, carried: boolean, pool: Expr[]): NdArray | unde
   )
 }
 
-/** Known elements of a result whose operands are all constant. */
-export function evaluateKnown(node: Node, evaluate: Evaluate): Expr[] | undefined {
-  const inputs: (NdArray | undefined)[] = []
-  for (const value of node.inputs) {
-    const numbers = constants(value)
-    const shape = staticShape(value?.type)
-    if (value && (!numbers || !shape)) return undefined
-    inputs.push(value ? nd(value.type!.dtype, shape!, numbers!) : undefined)
-  }
-  const [result] = evaluate(node, inputs)
-  return result && result.data.length <= KNOWN_LIMIT ? [...result.data].map(Expr.of) : undefined
-}
-
 /**
  * The shape that an operand spells out in its elements: exact where they are known, of unknown dimensions where only their
  * number is.

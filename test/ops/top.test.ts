@@ -1,5 +1,5 @@
 import { top } from '../../src/ops/top.js'
-import { as, checkFamily, constant, fed, floats, ints, signed, type Sample } from './harness.js'
+import { checkFamily, constant, fed, floats, ints, signed, type Sample } from './harness.js'
 
 const ties = floats([2, 4], [1, 3, 3, 0, 2, 2, -1, 2])
 
