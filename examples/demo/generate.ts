@@ -1,7 +1,8 @@
 /** Text from an exported byte-level language model, to look at. */
 import { openSession, Random } from '../../runtime/index.js'
 
-const CONTEXT = 128
+/** One less than the model was trained on: nothing was ever predicted from its last position. */
+const CONTEXT = 127
 const TEMPERATURE = 0.5
 const SEED = 3
 
