@@ -185,13 +185,15 @@ function timeRow({ rate, dropped, pairs }: Result): string[] {
   return [
     String(rate),
     `${(100 * dropped).toFixed(0)}%`,
-    median(a).toFixed(0),
-    median(b).toFixed(0),
+    milliseconds(median(a)),
+    milliseconds(median(b)),
     median(ratios).toFixed(2),
     `${quantile(ratios, 0.25).toFixed(2)}–${quantile(ratios, 0.75).toFixed(2)}`,
     `${Math.min(...ratios).toFixed(2)}–${Math.max(...ratios).toFixed(2)}`,
   ]
 }
+
+const milliseconds = (x: number): string => x.toFixed(x < 100 ? 1 : 0)
 
 function memoryRow({ rate, memory }: Result): string[] {
   const above = ({ baseline, end }: Result['memory']['a']): number => end.peak - baseline.rss
