@@ -132,7 +132,7 @@ function splitNote(value: Value, names: readonly string[]): string {
 }
 
 const BUFFERS = new Set(
-  'running_mean running_var inv_freq original_inv_freq final_logits_bias masked_bias alibi slopes cos_cached sin_cached'.split(
+  'running_mean running_var inv_freq original_inv_freq final_logits_bias masked_bias alibi slopes cos_cached sin_cached cos_cache sin_cache'.split(
     ' ',
   ),
 )

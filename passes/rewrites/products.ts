@@ -39,7 +39,10 @@ export const matMulOfTransposed: Rewrite = (node, b) => {
   return b.reshape(b.emit('Gemm', [rows, w], { transB: 1 }, { name: node.name }), shape)
 }
 
-/** A + ScatterND(0, i, u, add) = ScatterND(A, i, u, add): a tied embedding's gradient without a table of zeros. */
+/**
+ * A + ScatterND(0, i, u, add) = ScatterND(A, i, u, add): a tied embedding's gradient without a table of zeros. Not where A
+ * is a conditional sum, which is a scalar zero when nothing has been added to it.
+ */
 export const addOfScatter: Rewrite = (node, b) => {
   if (node.op !== 'Add' || node.domain) return undefined
   for (const [i, j] of [
@@ -53,7 +56,8 @@ export const addOfScatter: Rewrite = (node, b) => {
       scatter.string('reduction', 'none') !== 'add'
     )
       continue
-    if (node.input(i).uses.size > 1 || !isZero(scatter.input(0))) continue
+    if (node.input(i).uses.size > 1 || !isZero(scatter.input(0)) || isConditional(node.input(j), node))
+      continue
     return b.emit(
       'ScatterND',
       [node.input(j), scatter.input(1), scatter.input(2)],
@@ -62,6 +66,12 @@ export const addOfScatter: Rewrite = (node, b) => {
     )
   }
   return undefined
+}
+
+/** Whether a value comes from a branch, or from outside of the branch that the reader is in. */
+function isConditional(value: Value, reader: Node): boolean {
+  const { producer } = value
+  return producer !== null && (producer.op === 'If' || producer.graph !== reader.graph)
 }
 
 /** x * 1 = x, x / 1 = x and x + 0 = x where the constant does not broadcast x. */

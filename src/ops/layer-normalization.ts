@@ -177,9 +177,11 @@ function inferSkip(node: Node): Inferred[] {
   return y ? [y, mean!, inv!, y] : []
 }
 
+/** input + skip + bias, with the bias on the operand that is a product: it is the last of the branch that ends there. */
 function skipSum(node: Node, b: Builder, biasIndex: number): Value {
-  const sum = b.add(node.input(0), node.input(1))
-  return node.inputs[biasIndex] ? b.add(sum, node.inputs[biasIndex]) : sum
+  const [input, skip, bias] = [node.input(0), node.input(1), node.inputs[biasIndex]]
+  if (!bias) return b.add(input, skip)
+  return skip.producer?.op === 'MatMul' ? b.add(input, b.add(skip, bias)) : b.add(b.add(input, bias), skip)
 }
 
 /** 1 / √(mean(x²) + ε). */
