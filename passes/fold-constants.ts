@@ -8,6 +8,7 @@ import { inlineKnownIf } from './canonical/branches.js'
 import { mayBeParameter } from './canonical/constants.js'
 import { replaceOutput } from './canonical/replace.js'
 import { becomeInitializer, evaluateNode, knownTensor } from './folding/evaluate.js'
+import { inferModel } from './infer-types.js'
 import { dropEmptyOperands, isNoOp } from './folding/no-ops.js'
 import { ShapeReader } from './folding/shapes.js'
 import type { Pass } from './pass.js'
@@ -25,6 +26,8 @@ export const foldConstants: Pass = {
     removeDeadNodes(model.graph)
     const computed = computedFromData(model.graph, table)
     shareCommon(model, mayBeParameter, (node) => !node.outputs.some((v) => computed.has(v)))
+    // Dimensions may have been read off values that are gone.
+    inferModel(model, table)
   },
 }
 

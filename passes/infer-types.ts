@@ -15,10 +15,15 @@ export const inferTypes: Pass = {
   leaves: 'every value typed; every open dimension bound to where it can be read at run time',
   run({ model, table }) {
     refuseUnsupported(model, table)
-    model.dimSources.clear()
-    bindInputDims(model)
-    inferGraph(model.graph, model, table)
+    inferModel(model, table)
   },
+}
+
+/** Infers all types from those of the model's inputs, and binds their dimensions anew. */
+export function inferModel(model: Model, table: OpTable): void {
+  model.dimSources.clear()
+  bindInputDims(model)
+  inferGraph(model.graph, model, table)
 }
 
 /** @throws CompileError `unsupported-operator`, naming all of them */

@@ -102,12 +102,25 @@ export function minOf(a: Expr, b: Expr, least = 0): Expr {
   return low >= 0 ? b : high <= 0 ? a : a.min(b)
 }
 
-/** Whether `a` is a minimum with `b` as one of its arguments. */
+/** Whether `a` is a minimum with `b` as one of its arguments, or what a slice from the end leaves: `c - max(c - b, 0)`. */
 export function isMinimumOf(a: Expr, b: Expr): boolean {
   const [text, part] = [String(a), String(b)]
-  if (!text.startsWith('min(')) return false
+  if (!text.startsWith('min(')) return isRestOf(a, b)
   const others = [text.slice(`min(${part},`.length, -1), text.slice('min('.length, -`,${part})`.length)]
   return others.some((other) => String(Expr.from(other).min(b)) === text)
+}
+
+function isRestOf(a: Expr, b: Expr): boolean {
+  const size = Expr.of(
+    a.fold<number>({
+      constant: (n) => n,
+      atom: () => NaN,
+      add: (x, y) => x + y,
+      mul: (x, y) => x * y,
+      call: (fn) => (fn === 'max' ? 0 : NaN),
+    }),
+  )
+  return a.equals(size.sub(size.sub(b).max(0)))
 }
 
 /** Whether elements of this type, and this many, are followed symbolically. */

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Model, Node } from '../../src/ir.js'
 import { parseModel } from '../../src/text.js'
+import { formatType } from '../../src/types.js'
 import { verify } from '../../src/verify.js'
 import { canonicalise } from '../../passes/canonicalise.js'
 import { foldConstants } from '../../passes/fold-constants.js'
@@ -108,6 +109,17 @@ describe('fold-constants', () => {
         y = If (c) <then_branch = t () => (a) { a = Neg (r) }, else_branch = e () => (b) { b = Abs (r) }>
       }`,
     ).toBecome('g (float[n, 4] x) => (float[n, 4] y) { r = Relu (x)  y = Neg (r) }')
+  })
+
+  it('follows a table cut from its end to the length of the scores', () => {
+    const model =
+      parseModel(`g (float[n, seq, seq] x) => (float[n, seq, seq] y) <float[1, 9] bias = {0, 1, 2, 3, 4, 5, 6, 7, 8}, int64[1] zero = {0}, int64[1] nine = {9}, int64[1] all = {99}, int64[1] last = {-1}> {
+      s = Shape <start = 2> (x)  d = Sub (nine, s)  from = Max (d, zero)
+      cut = Slice (bias, from, all, last)
+      y = Add (x, cut)
+    }`)
+    fold(model)
+    expect(formatType(model.graph.outputs[0]!.type)).toBe('float32[n, seq, seq]')
   })
 
   it('keeps a Reshape whose dimensions only the data tells', () => {
