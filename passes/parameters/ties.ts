@@ -81,6 +81,14 @@ export function tieNotes(weights: readonly Weight[]): string[] {
 
 /** Gives tied weights the name that the framework registered first; the dynamo exporter keeps the last. */
 export function nameTies(weights: readonly Weight[]): void {
+  const taken = new Set(weights.map((w) => w.name))
+  const rename = (weight: Weight, name: string): void => {
+    if (taken.has(name)) return
+    taken.add(name)
+    weight.aliases.add(weight.name)
+    weight.aliases.delete(name)
+    weight.name = name
+  }
   for (const weight of weights) if (weight.exact) rename(weight, registeredName(weight))
   for (const weight of weights) {
     // BERT registers the bias of its tied head one level up.
@@ -90,13 +98,6 @@ export function nameTies(weights: readonly Weight[]): void {
       rename(weight, head[1] ? `${head[1]}.bias` : 'bias')
     }
   }
-}
-
-function rename(weight: Weight, name: string): void {
-  if (name === weight.name) return
-  weight.aliases.add(weight.name)
-  weight.aliases.delete(name)
-  weight.name = name
 }
 
 function registeredName({ name, readings }: Weight): string {
