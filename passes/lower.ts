@@ -4,6 +4,7 @@ import type { Graph, Model, Node } from '../src/ir.js'
 import type { OpTable } from '../src/op.js'
 import { DOMAIN } from '../src/ops/dropbp.js'
 import { allGraphs, removeDeadNodes } from '../src/order.js'
+import { replaceOutputOrCopy } from './canonical/replace.js'
 import { moveRowScales } from './lowering/row-scale.js'
 import type { Pass } from './pass.js'
 
@@ -40,9 +41,10 @@ function expand(node: Node, b: Builder, table: OpTable): void {
   if (!lowering)
     throw new Error(`internal error: ${node.qualifiedOp} "${node.name}" is still there and has no lowering`)
   const results = lowering(node, b)
-  node.outputs.forEach((output, i) => {
+  const graph = node.graph!
+  ;[...node.outputs].forEach((output, i) => {
     const result = results[i]
-    if (result) output.replaceAllUsesWith(result)
+    if (result) replaceOutputOrCopy(output, result, graph)
   })
-  node.graph!.removeNode(node)
+  graph.removeNode(node)
 }

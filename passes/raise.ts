@@ -3,7 +3,7 @@ import { Builder } from '../src/builder.js'
 import type { Graph, Model, Node } from '../src/ir.js'
 import type { OpTable } from '../src/op.js'
 import { removeDeadNodes, topologicalOrder } from '../src/order.js'
-import { inheritFrom } from './canonical/replace.js'
+import { inheritFrom, replaceOutputOrCopy } from './canonical/replace.js'
 import type { CompileContext, Declined, Pass } from './pass.js'
 import { activationPattern } from './raising/activation.js'
 import { attentionPattern } from './raising/attention.js'
@@ -54,7 +54,7 @@ function tryPattern(pattern: Pattern, node: Node, model: Model, table: OpTable, 
   if (found instanceof Unlike)
     raised.declined.push({ node, reason: `not raised to ${pattern.name}: ${found.reason}` })
   if (!found || found instanceof Unlike) return false
-  node.output().replaceAllUsesWith(found)
+  replaceOutputOrCopy(node.output(), found, model.graph)
   removeChain(node, model.graph)
   raised.counts.set(pattern.name, (raised.counts.get(pattern.name) ?? 0) + 1)
   return true
