@@ -13,7 +13,7 @@ import { halves, knownPads, span, tapPositions, windowCount, windowsOf, type Win
 export const convolution = {
   /** Y = W ∗ X + B over windows; dX = ConvTranspose(dY, W), dW = X ∗ dY over the batch, dB = ΣdY */
   Conv: {
-    infer: inferConv,
+    infer: (node, ctx) => inferConv(node, ctx),
     flops: (node) => convolutionFlops(node, 'output'),
     grad: convGradient,
     evaluate: evaluateConv,
@@ -38,8 +38,9 @@ function kernelOf(node: Node, weight: Shape): Shape {
   return node.ints('kernel_shape')?.map(Expr.of) ?? weight.slice(2)
 }
 
-function inferConv(node: Node, ctx: InferContext): Inferred[] {
-  const [x, w] = [node.input(0).type, node.input(1).type]
+/** The type of a convolution's result from those of its operands. */
+export function inferConv(node: Node, ctx: InferContext, data = 0, weight = 1): Inferred[] {
+  const [x, w] = [node.input(data).type, node.input(weight).type]
   if (!x) return []
   if (!x.shape || !w?.shape) return [{ type: { dtype: x.dtype } }]
   const spatial = x.shape.slice(2)
@@ -219,7 +220,8 @@ function convTransposeGradient(node: Node, { b, dy }: GradContext): ReturnType<G
   ]
 }
 
-function evaluateConv(node: Node, [x, w, bias]: readonly (NdArray | undefined)[]): NdArray[] {
+/** Reference convolution. Inputs: x, w, bias (optional). */
+export function evaluateConv(node: Node, [x, w, bias]: readonly (NdArray | undefined)[]): NdArray[] {
   const [batch, channels] = x!.shape as [number, number]
   const [outputs, depth] = w!.shape as [number, number]
   const input = x!.shape.slice(2)

@@ -19,6 +19,7 @@ import { fusedAttention } from './fused-attention.js'
 import { gather } from './gather.js'
 import { gelu } from './gelu.js'
 import { gridSample } from './grid-sample.js'
+import { integerProduct } from './integer-product.js'
 import { layerNormalization } from './layer-normalization.js'
 import { layout } from './layout.js'
 import { logic } from './logic.js'
@@ -41,6 +42,7 @@ import { scatter } from './scatter.js'
 import { select } from './select.js'
 import { sequences } from './sequence.js'
 import { shape } from './shape.js'
+import { signal } from './signal.js'
 import { slice } from './slice.js'
 import { softmax } from './softmax.js'
 import { swiglu } from './swiglu.js'
@@ -68,6 +70,7 @@ export const standardOps = new OpTable({
   ...gather,
   ...gelu,
   ...gridSample,
+  ...integerProduct,
   ...layerNormalization,
   ...layout,
   ...logic,
@@ -90,6 +93,7 @@ export const standardOps = new OpTable({
   ...select,
   ...sequences,
   ...shape,
+  ...signal,
   ...slice,
   ...softmax,
   ...swiglu,

@@ -61,7 +61,8 @@ function matMulFlops(node: Node, k: Expr | undefined): Expr {
   return shape && k ? elementCount(shape).mul(k).mul(2) : Expr.zero
 }
 
-function inferMatMul(
+/** The type of a matrix product from those of its operands. */
+export function inferMatMul(
   node: Node,
   ctx: InferContext,
   a: TensorType | undefined,
