@@ -48,6 +48,7 @@ import { softmax } from './softmax.js'
 import { swiglu } from './swiglu.js'
 import { top } from './top.js'
 import { trigonometry } from './trigonometry.js'
+import { unpooling } from './unpooling.js'
 
 /** Definitions of all operators. */
 export const standardOps = new OpTable({
@@ -99,4 +100,5 @@ export const standardOps = new OpTable({
   ...swiglu,
   ...top,
   ...trigonometry,
+  ...unpooling,
 })
