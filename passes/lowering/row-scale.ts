@@ -3,6 +3,7 @@ import type { Builder } from '../../src/builder.js'
 import { Expr } from '../../src/expr.js'
 import { Graph, Node, type Value } from '../../src/ir.js'
 import { ROW_SCALE } from '../../src/ops/cross-entropy.js'
+import { replaceOutputOrCopy } from '../canonical/replace.js'
 
 const VIEWS = new Set(['Reshape', 'Squeeze', 'Unsqueeze', 'Flatten', 'Identity'])
 const PRODUCTS = new Set(['MatMul', 'Gemm', 'com.microsoft::FusedMatMul'])
@@ -50,17 +51,24 @@ function canTake(product: Node, value: Value, scale: Node): boolean {
   return rows.equals(scale.output().type!.shape![0]!)
 }
 
+/** The product without the factors, and the factors where they go instead. */
 function moveInto(product: Node, scale: Node, b: Builder): void {
   const [x, y] = [product.input(0), product.input(1)]
   const [g, s] = [scale.input(0), scale.input(1)]
-  const isOurs = (v: Value): boolean => origin(v) === scale.output()
-  const [tx, ty] = [product.int('transA', 0), product.int('transB', 0)]
-  if (isOurs(x)) product.setInput(0, g)
-  else product.setInput(1, g)
-  if (isOurs(x) && !tx) scaleRowsOfResult(product, s, b)
-  else if (isOurs(x)) product.setInput(1, scaled(y, s, ty === 0, b))
-  else if (!ty) product.setInput(0, scaled(x, s, tx === 1, b))
-  else scaleColumnsOfResult(product, s, b)
+  const [transA, transB] = [product.int('transA', 0) === 1, product.int('transB', 0) === 1]
+  const isLeft = origin(x) === scale.output()
+  const again = (left: Value, right: Value): Value =>
+    b.emit(product.op, [left, right], Object.fromEntries(product.attributes), {
+      domain: product.domain,
+      name: product.name,
+    })
+  const result = (): Value => {
+    if (isLeft && transA) return again(g, b.mul(y, transB ? asRow(s, b) : s))
+    if (isLeft) return b.mul(again(g, y), s)
+    return transB ? b.mul(again(x, g), asRow(s, b)) : again(b.mul(x, transA ? s : asRow(s, b)), g)
+  }
+  replaceOutputOrCopy(product.output(), result(), product.graph!)
+  product.graph!.removeNode(product)
 }
 
 /** What a chain of views looks at. */
@@ -70,29 +78,6 @@ function origin(v: Value): Value {
   return value
 }
 
-/** The other operand times the factors, along its rows or its columns. */
-function scaled(v: Value, s: Value, alongRows: boolean, b: Builder): Value {
-  return b.mul(v, alongRows ? s : asRow(s, b))
-}
-
 function asRow(s: Value, b: Builder): Value {
   return b.reshape(s, [Expr.one, s.type!.shape![0]!])
-}
-
-function scaleRowsOfResult(product: Node, s: Value, b: Builder): void {
-  replaceResult(product, (y) => b.mul(y, s))
-}
-
-function scaleColumnsOfResult(product: Node, s: Value, b: Builder): void {
-  replaceResult(product, (y) => b.mul(y, asRow(s, b)))
-}
-
-function replaceResult(product: Node, make: (y: Value) => Value): void {
-  const y = product.output()
-  const users = [...y.uses]
-  const result = make(y)
-  for (const { user, index } of users) {
-    if (user instanceof Node) user.setInput(index, result)
-    else user.setOutput(index, result)
-  }
 }
