@@ -1,5 +1,5 @@
 /** The residual rule: which terms of a sum are branches around which skip. */
-import { Node } from '../../src/ir.js'
+import { Node, type Value } from '../../src/ir.js'
 import type { Flow } from './flow.js'
 import { differentiableRegion } from './region.js'
 import { skipChain, type ResidualSum, type Term } from './sums.js'
@@ -48,6 +48,7 @@ const PRODUCTS: ReadonlySet<string> = new Set([
   'FusedMatMul',
   'Gemm',
   'MatMul',
+  'MatMulNBits',
 ])
 
 /** Whether a node is a product, of whatever operands. */
@@ -55,7 +56,15 @@ export function isProduct(node: Node): boolean {
   return PRODUCTS.has(node.op)
 }
 
-/** Whether a node is a product one of whose operands comes from parameters alone. */
+/** Whether a node is a product one of whose operands comes from parameters alone, or is a quantised weight. */
 export function multipliesParameter(node: Node, flow: Flow): boolean {
-  return isProduct(node) && node.inputs.some((v) => v !== null && flow.isParametric(v))
+  if (node.op === 'MatMulNBits') return true
+  return isProduct(node) && node.inputs.some((v) => v !== null && (flow.isParametric(v) || isQuantised(v)))
+}
+
+/** Whether a value is made of integer weights, which are not parameters but what a branch multiplies by all the same. */
+function isQuantised(value: Value): boolean {
+  const { producer } = value
+  if (producer?.op === 'Transpose' || producer?.op === 'Cast') return isQuantised(producer.input(0))
+  return producer?.op === 'DequantizeLinear' && producer.input(0).isInitializer
 }
