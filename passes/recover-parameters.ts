@@ -1,6 +1,6 @@
 /** Finds the parameters of the source model under the source framework's names. */
 import { Builder } from '../src/builder.js'
-import type { Graph } from '../src/ir.js'
+import { Node, type Graph, type Value } from '../src/ir.js'
 import { inheritFrom } from './canonical/replace.js'
 import { selection } from './globs.js'
 import { ClaimReader } from './parameters/claims.js'
@@ -76,5 +76,21 @@ function reasonToFreeze(
   if (frozen !== undefined) return `--freeze "${frozen}"`
   if (trained !== undefined) return undefined
   if (isChoice) return '--train names others'
+  if (isScale(p.value)) return 'it is the scale of quantised values; --train names it to train it'
   return isSinusoidal(p.value.data!) ? SINUSOIDAL : undefined
 }
+
+/** Whether a value only says how integers are scaled. */
+function isScale(value: Value): boolean {
+  return [...value.uses].every(
+    ({ user, index }) => user instanceof Node && index > 0 && QUANTISED.has(user.op),
+  )
+}
+
+const QUANTISED: ReadonlySet<string> = new Set([
+  'DequantizeLinear',
+  'GatherBlockQuantized',
+  'MatMulNBits',
+  'QuantizeDequantize',
+  'QuantizeLinear',
+])

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { canonicalise } from '../../passes/canonicalise.js'
+import { compileModel } from '../../passes/compile.js'
 import { gradients } from '../../passes/differentiate.js'
 import { lower } from '../../passes/lower.js'
 import { evaluateGraph } from '../../src/evaluate.js'
 import { standardOps } from '../../src/ops/index.js'
+import { parseModel } from '../../src/text.js'
 import { expectPass } from '../helpers/expect-pass.js'
 import { quantize } from '../../src/ops/quantize.js'
 import { as, checkFamily, constant, fed, floats, ints, signed, uniform, type Operand } from './harness.js'
@@ -96,5 +98,31 @@ describe('quantised activations', () => {
     const feeds = new Map([[input, { dtype: 'float32' as const, shape: [6], data }]])
     const found = evaluateGraph(model.graph, feeds, standardOps, [dx]).get(dx)!
     expect([...found.data]).toEqual([0, 1, 1, 1, 1, 0])
+  })
+})
+
+describe('quantised weights', () => {
+  const program = `<ir_version: 10, opset_import: ["" : 21]> g (float[n, 2] x) => (float[n, 2] y) <
+    int8[2, 2] w_q = {1, 2, 3, 4}, float[2] w_s = {0.5, 0.25}, float[2] "fc.bias" = {1, 2}
+  > {
+    w = DequantizeLinear <axis = 1> (w_q, w_s)  t = Transpose <perm = [1, 0]> (w)
+    h = MatMul (x, t)  branch = Add (h, "fc.bias")  y = Add (x, branch)
+  }`
+  const compile = (train: string[]) =>
+    compileModel(parseModel(program), { loss: { kind: 'mse', output: 'y' }, train }).manifest
+
+  it('make a branch a site, and keep their scales', () => {
+    const { sites, parameters } = compile([])
+    expect(sites.length).toBe(1)
+    expect(parameters.filter((p) => p.trainable).map((p) => p.name)).toEqual(['fc.bias'])
+  })
+
+  it('have their scales trained where these are named', () => {
+    expect(
+      compile(['*'])
+        .parameters.filter((p) => p.trainable)
+        .map((p) => p.name)
+        .sort(),
+    ).toEqual(['fc.bias', 'w_s'])
   })
 })
