@@ -1,5 +1,5 @@
 /** Lifts operators of older opsets to the form they have in opset 20, which is the one that rules see. */
-import { ELEMENT_TYPE, type Builder } from '../../src/builder.js'
+import { ELEMENT_TYPE, float, type Builder } from '../../src/builder.js'
 import { CompileError } from '../../src/errors.js'
 import type { Attribute, Node, Value } from '../../src/ir.js'
 import type { DType } from '../../src/types.js'
@@ -149,6 +149,22 @@ const castByName: Rewrite = (node) => {
   node.attributes.set('to', int(code))
 }
 
+/** Before opset 20 the axis was an attribute, and the first one after the batch by default. */
+const dftAxis: Rewrite = (node, b) => {
+  setInput(node, 2, b.scalar('int64', node.int('axis', 1)))
+  node.attributes.delete('axis')
+}
+
+/** Before opset 21 scale and bias were one a group, so that the groups are what InstanceNormalization calls channels. */
+const groupNormalization: Rewrite = (node, b) => {
+  const [x, scale, bias] = [node.input(0), node.input(1), node.input(2)]
+  const grouped = b.emit('Reshape', [x, b.ints([0, node.int('num_groups', 1), -1])])
+  const epsilon = float(node.float('epsilon', 1e-5))
+  const y = b.emit('InstanceNormalization', [grouped, scale, bias], { epsilon })
+  replaceOutput(node.output(), b.emit('Reshape', [y, b.emit('Shape', [x])]))
+  node.graph!.removeNode(node)
+}
+
 const gridSampleModes: Rewrite = (node) => {
   const mode = { bilinear: 'linear', bicubic: 'cubic' }[node.string('mode', 'bilinear')]
   if (mode) node.attributes.set('mode', text(mode))
@@ -163,8 +179,10 @@ const CHANGES: Readonly<Record<string, readonly Change[]>> = {
   // Exporters wrote names long after opset 6.
   Cast: [{ since: NEWEST_OPSET + 1, rewrite: castByName }],
   Clip: [{ since: 11, rewrite: all(floatToInput('min', 1), floatToInput('max', 2)) }],
+  DFT: [{ since: 20, rewrite: dftAxis }],
   Dropout: [{ since: 12, rewrite: inferenceDropout }],
   GridSample: [{ since: 20, rewrite: gridSampleModes }],
+  GroupNormalization: [{ since: 21, rewrite: groupNormalization }],
   Hardmax: softmax,
   LogSoftmax: softmax,
   Pad: [{ since: 11, rewrite: all(intsToInput('pads', 1), floatToInput('value', 2)) }],

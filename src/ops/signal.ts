@@ -88,8 +88,9 @@ function melFilters(node: Node, [bins, length, rate, lower, upper]: readonly num
 }
 
 function dftAxis(node: Node, rank: number): number {
-  const axis = node.inputs[2] ? constant(node.inputs[2]) : node.int('axis', -2)
-  return normalizeAxis(node, axis ?? -2, rank)
+  const axis = node.inputs[2] ? constant(node.inputs[2]) : -2
+  if (axis === undefined) throw invalid(node, 'an axis that is known before the run', 'a computed one')
+  return normalizeAxis(node, axis, rank)
 }
 
 /** How many elements are transformed: dft_length where given, else all. */
@@ -140,7 +141,7 @@ function resized(b: Builder, x: Value, axis: number, length: Dim): Value {
 
 function evaluateDft(node: Node, [x, length, axisInput]: readonly (NdArray | undefined)[]): NdArray[] {
   const rank = x!.shape.length
-  const axis = normalizeAxis(node, axisInput?.data[0] ?? node.int('axis', -2), rank)
+  const axis = normalizeAxis(node, axisInput?.data[0] ?? -2, rank)
   const n = length?.data[0] ?? x!.shape[axis]!
   const kept = isFlag(node, 'onesided') ? Math.floor(n / 2) + 1 : n
   const inverse = isFlag(node, 'inverse')

@@ -130,6 +130,11 @@ describe('older operator forms compute the same', () => {
       ),
     ],
     [
+      'DFT',
+      at(17, 'g (float[2, 3, 1] x) => (float[2, 3, 2] y) { y = DFT (x) }'),
+      feed('float32', [2, 3, 1], noise(6)),
+    ],
+    [
       'Upsample',
       at(
         7,
@@ -158,6 +163,16 @@ describe('older operator forms compute the same', () => {
   it.each(cases)('%s', async (_name, text, input = x) => {
     const model = canonical(text)
     expect(await runModel(model, { x: input })).toEqual(await runModel(parseModel(text), { x: input }))
+  })
+
+  it('GroupNormalization with one scale a group', async () => {
+    const text = at(
+      18,
+      'g (float[2, 4, 3] x) => (float[2, 4, 3] y) <float[2] s = {1, 2}> { y = GroupNormalization <num_groups = 2> (x, s, s) }',
+    )
+    const input = { x: feed('float32', [2, 4, 3], noise(24)) }
+    const [got, expected] = [await runModel(canonical(text), input), await runModel(parseModel(text), input)]
+    expect(got.y!.data.map((v) => v.toFixed(4))).toEqual(expected.y!.data.map((v) => v.toFixed(4)))
   })
 
   it('names of types become numbers', () => {
