@@ -130,6 +130,10 @@ describe('models that cannot be trained as they are', () => {
 
   test('a loss that does not fit', async () => {
     await refuses(GPT2, 1, /logits-rank: .*class loss.*\[batch, classes\]/, '--loss', 'class')
+    const { err } = await runCompile([GPT2, '--loss', 'class', '--dry-run'])
+    expect(err).toMatch(
+      /^found before the failure\n[^]*transformer\.h\.\{0\.\.1\}\.attn\.c_attn\.weight[^]*logits-rank/,
+    )
   })
 
   test('no residual branch: compiles without sites, and says so', async () => {

@@ -101,7 +101,7 @@ beforeAll(() => {
       Object.entries(MISUSES).map(([what, [usage]]) => [what, { bindings: text, usage }]),
     ),
   })
-})
+}, 120_000)
 
 test.each(['use', 'no sites', 'odd names'])('compiles under strict: %s', (program) => {
   expect(messages[program]).toEqual([])

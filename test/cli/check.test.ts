@@ -37,7 +37,7 @@ beforeAll(() => {
     owners,
     flat: false,
   }
-})
+}, 60_000)
 afterAll(() => fs.rmSync(root, { recursive: true, force: true }))
 
 /** Names of what failed. */

@@ -23,6 +23,7 @@ export function printReport(summary: Summary, sink: Sink, { verbose }: ReportOpt
     notes(summary, c),
     summary.check ? checks(summary.check, c) : '',
     files(summary, c),
+    next(summary, c),
   ]
   sink.write(`${parts.filter((part) => part !== '').join('\n\n')}\n`)
 }
@@ -207,6 +208,12 @@ function files({ output, files }: Summary, c: Colors): string {
   if (output === null) return ''
   const rows = files.map((f) => [f.file, `${human(f.bytes)}B`])
   return `${title(`wrote ${output}`, c)}\n${table([{ head: 'file' }, { head: 'size', align: 'right' }], rows, c)}`
+}
+
+/** What to do with the result. */
+function next({ output, loss }: Summary, c: Colors): string {
+  if (output === null || loss.kind !== 'causal-lm') return ''
+  return c.dim(`train it: dropbp-train ${output} --data <text file>`)
 }
 
 function title(text: string, c: Colors): string {
