@@ -20,7 +20,8 @@ export class Tensor {
   static of(dtype: DType, shape: readonly number[], values: ArrayLike<number>): Tensor {
     const bytes = encode(dtype, values)
     const tensor = new Tensor(dtype, shape, () => bytes)
-    if (values.length !== tensor.size) throw new Error(`Tensor.of: ${values.length} values for shape [${shape}]`)
+    if (values.length !== tensor.size)
+      throw new Error(`Tensor.of: ${values.length} values for shape [${shape}]`)
     return tensor
   }
 
@@ -53,6 +54,12 @@ export class Tensor {
     return decode(this.dtype, this.bytes(), this.size)
   }
 
+  /** The first `count` elements as numbers. */
+  head(count: number): Numbers {
+    const size = Math.min(count, this.size)
+    return decode(this.dtype, this.bytes().subarray(0, size * elementSize(this.dtype)), size)
+  }
+
   /** The single element of a scalar or one-element tensor. */
   item(): number {
     return this.numbers()[0]!
@@ -77,8 +84,12 @@ function saturate(value: bigint): number {
 function decode(dtype: DType, bytes: Uint8Array, size: number): Numbers {
   const v = view(bytes)
   const read = READERS[dtype]
-  if (!read) throw new CompileError('tensor-type', `the values of a ${dtype} tensor cannot be read as numbers`)
+  if (!read)
+    throw new CompileError('tensor-type', `the values of a ${dtype} tensor cannot be read as numbers`)
   const width = elementSize(dtype)
+  if (dtype === 'float32' && bytes.byteOffset % width === 0) {
+    return new Float64Array(new Float32Array(bytes.buffer, bytes.byteOffset, size))
+  }
   const out = new Float64Array(size)
   for (let i = 0; i < size; i++) out[i] = read(v, i * width)
   return out

@@ -20,7 +20,8 @@ export const dropbp = {
   [DROPBP]: {
     infer: sameAsFirst,
     grad: (node, { b, dy }) => [
-      () => (node.inputs[1] ? b.emit('Gate', [dy(), node.input(1)], {}, { domain: DOMAIN, name: 'gate' }) : dy()),
+      () =>
+        node.inputs[1] ? b.emit('Gate', [dy(), node.input(1)], {}, { domain: DOMAIN, name: 'gate' }) : dy(),
       null,
     ],
     evaluate: (_node, [x]) => [x!],
