@@ -22,7 +22,7 @@ import {
   type ValueInfo,
 } from './schema.js'
 import { ProtoTensor, withoutData } from './tensor-data.js'
-import { valueExtra, valueInfoToProto } from './types.js'
+import { typeToProto, valueExtra, valueInfoToProto } from './types.js'
 
 export interface EncodeOptions {
   /**
@@ -240,7 +240,10 @@ class GraphWriter implements AttributeWriter {
       }
       seen.add(value)
       const isMain = graph.owner === null
-      return isMain || (isOwn && valueExtra(value)) ? valueInfoToProto(value, name) : { name }
+      if (isMain || (isOwn && valueExtra(value))) return valueInfoToProto(value, name)
+      // Branches may differ in shape; without an element type, onnx.checker takes theirs to differ in type.
+      const type = typeToProto(value.type && { dtype: value.type.dtype })
+      return type ? { name, type } : { name }
     })
   }
 
