@@ -1,7 +1,7 @@
-/** Gradient buffers: one a parameter, allocated when first present, absent where a step computed none. */
+/** Gradients: one a parameter, absent where a step computed none. */
 import { DropBPError } from '../src/errors.js'
 import type { TrainableSpec } from './presence.js'
-import { floatsOf, zeros, type HostTensor } from '../src/host-tensor.js'
+import { floatsOf, type HostTensor } from '../src/host-tensor.js'
 
 /** The gradients of one step or micro-batch. */
 export class GradientSet {
@@ -18,20 +18,20 @@ export class GradientSet {
     return this.present[i] ? this.buffers[i] : undefined
   }
 
-  /** Declares which gradients the next computation writes. */
+  /** Declares which gradients the next computation gives, and drops the last one's, so that their memory is free meanwhile. */
   expect(present: readonly boolean[]): void {
     this.present = [...present]
+    this.buffers.fill(undefined)
   }
 
-  /** Whether the gradient of parameter `i` is written by the next computation. */
+  /** Whether the next computation gives the gradient of parameter `i`. */
   expects(i: number): boolean {
     return this.present[i]!
   }
 
-  /** The buffer that the gradient of parameter `i` is written to. */
-  buffer(i: number): HostTensor {
-    const { dtype, shape } = this.parameters[i]!
-    return (this.buffers[i] ??= zeros(dtype, shape))
+  /** Takes over what was computed for parameter `i`. */
+  set(i: number, gradient: HostTensor): void {
+    this.buffers[i] = gradient
   }
 
   /** this += weight · other; a gradient that was absent here takes over the other's buffer. */

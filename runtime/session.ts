@@ -1,4 +1,6 @@
 /** Runs a graph: a narrow interface over onnxruntime-node, so that another backend can take its place. */
+import v8 from 'node:v8'
+import vm from 'node:vm'
 import ort from 'onnxruntime-node'
 import { DropBPError } from '../src/errors.js'
 import type { HostTensor, TypedArray } from '../src/host-tensor.js'
@@ -64,7 +66,24 @@ function ortOptions(options: SessionOptions): ort.InferenceSession.SessionOption
   }
 }
 
+/** Copies of fewer bytes than this are left to the collector's own pace. */
+const COLLECTED_BYTES = 2 ** 25
+
+/**
+ * Frees array buffers that nothing refers to. onnxruntime-node returns a copy of every output even where it was written into
+ * a given buffer; for gradients that is as much as the parameters, every step, and the collector lets several steps' pile up.
+ */
+const collectGarbage: () => void = exposedCollector()
+
+function exposedCollector(): () => void {
+  v8.setFlagsFromString('--expose-gc')
+  return vm.runInNewContext('gc') as () => void
+}
+
 class OrtSession implements Session {
+  /** Bytes of the last run's copies, which its caller has dropped by the next. */
+  private garbage = 0
+
   constructor(
     private readonly session: ort.InferenceSession,
     private readonly file: string,
@@ -86,8 +105,11 @@ class OrtSession implements Session {
     for (const name of this.inputs) inputs[name] = toOrt(this.feed(name, feeds))
     const wanted: Record<string, ort.Tensor | null> = {}
     for (const [name, target] of Object.entries(fetches)) wanted[name] = target && toOrt(target)
+    if (this.garbage > COLLECTED_BYTES) collectGarbage()
     try {
-      return fromOrt(await this.session.run(inputs, wanted))
+      const results = fromOrt(await this.session.run(inputs, wanted))
+      this.garbage = Object.values(results).reduce((bytes, t) => bytes + t.data.byteLength, 0)
+      return results
     } catch (error) {
       throw failure(this.file, 'failed', error)
     }

@@ -47,8 +47,10 @@ export class TrainingGraph {
     const feeds = { ...batchFeeds(manifest, batch), ...state.parameterFeeds() }
     manifest.sites.forEach((site, i) => (feeds[site.keep] = scalar('bool', mask[i]!)))
     into.expect(this.presence.under(mask))
-    const fetches = { [manifest.loss.output]: null, ...this.gradientFetches(into) }
+    const fetches: Record<string, null> = { [manifest.loss.output]: null }
+    into.parameters.forEach((spec, i) => into.expects(i) && (fetches[spec.gradient] = null))
     const results = await this.training.run(feeds, fetches)
+    into.parameters.forEach((spec, i) => into.expects(i) && into.set(i, results[spec.gradient]!))
     return floatsOf(results[manifest.loss.output]!)[0]!
   }
 
@@ -74,14 +76,6 @@ export class TrainingGraph {
 
   async release(): Promise<void> {
     await Promise.all([this.training, this.optimizer, this.evaluation].map((s) => s?.release()))
-  }
-
-  private gradientFetches(into: GradientSet): Record<string, ReturnType<GradientSet['buffer']>> {
-    const fetches: Record<string, ReturnType<GradientSet['buffer']>> = {}
-    into.parameters.forEach((spec, i) => {
-      if (into.expects(i)) fetches[spec.gradient] = into.buffer(i)
-    })
-    return fetches
   }
 }
 
