@@ -7,6 +7,7 @@ import { isFloat } from '../types.js'
 import { broadcasting, sameAsInput, withKnown, type Combine } from './broadcast.js'
 import { compare, lazy, square, where } from './emit.js'
 import { map, zip } from './nd.js'
+import { bounds, maxOf, minOf } from './shapes.js'
 import { unary } from './unary.js'
 
 /** Definitions of element-wise arithmetic operators. */
@@ -61,7 +62,7 @@ export const arithmetic = {
   /** y = |x|; dx = dy·sign(x), 0 at 0 */
   Abs: {
     ...unary(Math.abs, ({ b, x, dy }) => b.mul(dy, b.emit('Sign', [x]))),
-    infer: knownUnary((x) => x.max(Expr.zero.sub(x))),
+    infer: knownUnary((x) => maxOf(x, Expr.zero.sub(x))),
   },
   Sign: unary(Math.sign, 'none'),
   Floor: unary(Math.floor, 'none'),
@@ -87,13 +88,13 @@ export const arithmetic = {
   },
   /** y = max(x₁, …); dxᵢ = dy where xᵢ = y, shared equally where several are */
   Max: {
-    infer: broadcasting((...x) => x.reduce((a, b) => a.max(b))),
+    infer: broadcasting((...x) => x.reduce((a, b) => maxOf(a, b))),
     grad: extremumGradient,
     evaluate: (_node, operands) => [zip(present(operands), Math.max)],
   },
   /** y = min(x₁, …); dxᵢ = dy where xᵢ = y, shared equally where several are */
   Min: {
-    infer: broadcasting((...x) => x.reduce((a, b) => a.min(b))),
+    infer: broadcasting((...x) => x.reduce((a, b) => minOf(a, b))),
     grad: extremumGradient,
     evaluate: (_node, operands) => [zip(present(operands), Math.min)],
   },
@@ -111,7 +112,8 @@ export const arithmetic = {
   },
   /** y = min(max(x, low), high); dx = dy where x = y, dlow = dy where x < y, dhigh = dy where x > y */
   Clip: {
-    infer: sameAsInput,
+    infer: (node, ctx) =>
+      sameAsInput(node, ctx).map((y) => withKnown(y, present(node.inputs), clipKnown(node))),
     grad: (node, { b, dy }) => {
       const [x, y] = [node.input(0), node.output()]
       const dyWhere = (op: 'Equal' | 'Less' | 'Greater') => () => where(b, compare(b, op, x, y), dy())
@@ -123,23 +125,31 @@ export const arithmetic = {
   },
 } satisfies Record<string, OpDef>
 
-function present(operands: readonly (NdArray | undefined)[]): NdArray[] {
-  return operands.filter((x) => x !== undefined)
+function present<T extends object>(operands: readonly (T | null | undefined)[]): T[] {
+  return operands.filter((x) => x != null)
 }
 
 function knownUnary(combine: Combine): OpDef['infer'] {
   return (node, ctx) => sameAsInput(node, ctx).map((y) => withKnown(y, [node.input(0)], combine))
 }
 
-/** Integer quotients truncate; `Expr.div` floors, which is the same wherever no constant is negative. */
+/** Integer quotients truncate; `Expr.div` floors, which is the same for what is not negative, as sizes are not. */
 function divideKnown(a: Expr, c: Expr): Expr | undefined {
   const [x, y] = [a.constant, c.constant]
   if (x !== undefined && y !== undefined) return y === 0 ? undefined : Expr.of(Math.trunc(x / y))
-  return (x ?? 0) < 0 || (y ?? 1) <= 0 ? undefined : a.div(c)
+  return bounds(a, 1)[1] < 0 || bounds(c, 1)[1] <= 0 ? undefined : a.div(c)
 }
 
 function floorModKnown(a: Expr, c: Expr): Expr | undefined {
   return c.constant === 0 ? undefined : a.sub(c.mul(a.div(c)))
+}
+
+function clipKnown(node: Node): Combine {
+  return (x, first, second) => {
+    const [low, high] = node.inputs[1] ? [first, second] : [undefined, first]
+    const raised = low ? maxOf(x!, low) : x!
+    return high ? minOf(raised, high) : raised
+  }
 }
 
 function powKnown(x: Expr, p: Expr): Expr | undefined {

@@ -7,7 +7,7 @@ import type { GradContext, InferContext, Inferred, OpDef } from '../op.js'
 import type { Shape } from '../types.js'
 import { compare, divideByCount, where } from './emit.js'
 import { reduce } from './nd.js'
-import { constants, normalizeAxes, shapeOf } from './shapes.js'
+import { constants, maxOf, minOf, normalizeAxes, shapeOf } from './shapes.js'
 
 /** What the gradient of a reduction is made of; `y` and `dy` have the reduced axes back, with length 1. */
 interface Parts {
@@ -42,13 +42,13 @@ export const reduction = {
   ReduceMax: reducer(
     (line) => line.reduce((a, b) => Math.max(a, b), -Infinity),
     extremum,
-    (a, b) => a.max(b),
+    (a, b) => maxOf(a, b),
   ),
   /** y = min x; dx = dy where x = y, shared equally where several are */
   ReduceMin: reducer(
     (line) => line.reduce((a, b) => Math.min(a, b), Infinity),
     extremum,
-    (a, b) => a.min(b),
+    (a, b) => minOf(a, b),
   ),
   /** y = Πx; see `productGradient` */
   ReduceProd: reducer(

@@ -50,7 +50,14 @@ checkFamily(arithmetic, {
   Sign: [{ inputs: [x] }, { about: 'integers', inputs: [fed(ints([3, -2, 0]))] }],
   Floor: [{ inputs: [x] }],
   Ceil: [{ inputs: [x] }],
-  Round: [{ about: 'halves', inputs: [floats([7], [-2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 2.7])] }],
+  Round: [
+    { inputs: [x] },
+    {
+      about: 'halves',
+      inputs: [floats([7], [-2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 2.7])],
+      notDifferentiated: 'jump',
+    },
+  ],
   Exp: [{ inputs: [x] }],
   Log: [{ inputs: [positive(3, 4)] }],
   Sqrt: [
@@ -100,5 +107,7 @@ checkFamily(arithmetic, {
     { about: 'fed bounds', inputs: [x, floats([], [-0.7]), floats([], [0.9])] },
     { about: 'upper bound only', inputs: [x, null, constant(floats([], [0.4]))] },
     { about: 'no bounds', inputs: [x] },
+    { about: 'known integers', inputs: [ints([-3, 0, 5, 9]), ints([0], []), ints([7], [])] },
+    { about: 'known integers, upper bound only', inputs: [ints([-3, 9]), null, ints([7], [])] },
   ],
 })
