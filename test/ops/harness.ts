@@ -109,6 +109,16 @@ export function as(dtype: DType, operand: Operand): Operand {
   return { ...operand, dtype }
 }
 
+/**
+ * Samples of an operator that is differentiated by way of its parts, which have samples of their own: differences, which are
+ * slow, are taken of those named only.
+ */
+export function differentiateOnly(names: readonly string[], samples: readonly Sample[]): Sample[] {
+  for (const name of names)
+    if (!samples.some((s) => s.about === name)) throw new Error(`no sample is about "${name}"`)
+  return samples.map((s) => (names.includes(s.about!) ? s : { ...s, notDifferentiated: 'its parts are' }))
+}
+
 function fill(shape: readonly number[], f: () => number): number[] {
   return Array.from({ length: shape.reduce((n, d) => n * d, 1) }, f)
 }

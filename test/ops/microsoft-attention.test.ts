@@ -1,6 +1,17 @@
 import { float } from '../../src/builder.js'
 import { microsoftAttention } from '../../src/ops/microsoft-attention.js'
-import { as, checkFamily, constant, fed, floats, ints, signed, type Operand, type Sample } from './harness.js'
+import {
+  as,
+  checkFamily,
+  constant,
+  differentiateOnly,
+  fed,
+  floats,
+  ints,
+  signed,
+  type Operand,
+  type Sample,
+} from './harness.js'
 
 /** Two sequences of 3, 2 heads of 4. */
 const x = signed(2, 3, 5)
@@ -46,105 +57,124 @@ const past = [signed(2, 2, 2, 4), signed(2, 2, 2, 4)]
 const cache = [signed(2, 2, 2, 8), signed(2, 2, 2, 8)]
 
 checkFamily(microsoftAttention, {
-  'com.microsoft::Attention': [
-    merged('plain', []),
-    { ...merged('without bias', []), inputs: [x, weights], notInRuntime: 'crashes' },
-    merged('a padding mask', [leftPadded]),
-    merged('a mask per query', [perQuery]),
-    merged('numbers of keys', [mask([3, 2], [2])]),
-    {
-      ...merged('an end and a start of keys', []),
-      inputs: [signed(1, 3, 5), weights, bias, as('int32', ints([3, 1]))],
-    },
-    merged('unidirectional', [], { unidirectional: 1 }),
-    merged('unidirectional and masked', [leftPadded], { unidirectional: 1 }),
-    merged('an attention bias', [null, null, signed(1, 2, 3, 3)], { scale: float(0.3) }),
-    merged('past keys', [null, signed(2, 2, 2, 2, 4)], { unidirectional: 1 }, 2),
-    {
-      ...merged('values of another size', []),
-      inputs: [x, signed(5, 20), signed(20)],
-      attributes: { ...heads, qkv_hidden_sizes: [8, 8, 4] },
-    },
-  ],
-  'com.microsoft::MultiHeadAttention': [
-    multi('plain', [q, k, v]),
-    multi('cross-attention with bias', [q, signed(2, 5, 8), signed(2, 5, 8), bias]),
-    multi('values of another size', [q, k, signed(2, 3, 6), signed(22)]),
-    { ...multi('packed keys and values', [q, signed(2, 5, 2, 2, 4)]), notInRuntime: 'no kernel' },
-    { ...multi('packed queries too', [signed(2, 3, 2, 3, 4)]), notInRuntime: 'no kernel' },
-    multi('heads apart', [q, signed(2, 2, 5, 4), signed(2, 2, 5, 4)]),
-    multi('a padding mask', [q, k, v, null, leftPadded]),
-    multi('numbers of keys', [q, k, v, null, mask([3, 1], [2])]),
-    multi('a mask per query', [q, k, v, null, perQuery]),
-    multi('unidirectional', [q, k, v], { unidirectional: 1 }),
-    multi('an attention bias', [q, k, v, null, null, signed(2, 1, 3, 3)], {
-      scale: float(0.2),
-      mask_filter_value: float(-500),
-    }),
-    multi('past keys', [q, k, v, null, null, null, ...past], {}, 3),
-    multi('past keys, unidirectional', [q, k, v, bias, null, null, ...past], { unidirectional: 1 }, 3),
-  ],
-  'com.microsoft::GroupQueryAttention': [
-    grouped('a prompt', [...gq, ...empty, lengths(2, 2), total(3)]),
-    grouped('no past', [...gq, null, null, lengths(2, 2), total(3)]),
-    grouped('packed', [signed(2, 3, 64), null, null, ...empty, lengths(2, 2), total(3)]),
-    grouped('past keys', [
-      signed(2, 1, 32),
-      signed(2, 1, 16),
-      signed(2, 1, 16),
-      ...cache,
-      lengths(2, 2),
-      total(3),
-    ]),
-    grouped(
-      'rotary',
-      [...wide, floats([2, 1, 0, 16], []), floats([2, 1, 0, 16], []), lengths(2, 2), total(3), ...tables],
-      { num_heads: 2, kv_num_heads: 1, do_rotary: 1 },
-    ),
-    grouped(
-      'rotary, interleaved',
-      [...wide, floats([2, 1, 0, 16], []), floats([2, 1, 0, 16], []), lengths(2, 2), total(3), ...tables],
+  'com.microsoft::Attention': differentiateOnly(
+    ['unidirectional and masked', 'past keys'],
+    [
+      merged('plain', []),
+      { ...merged('without bias', []), inputs: [x, weights], notInRuntime: 'crashes' },
+      merged('a padding mask', [leftPadded]),
+      merged('a mask per query', [perQuery]),
+      merged('numbers of keys', [mask([3, 2], [2])]),
       {
-        num_heads: 2,
-        kv_num_heads: 1,
-        do_rotary: 1,
-        rotary_interleaved: 1,
+        ...merged('an end and a start of keys', []),
+        inputs: [signed(1, 3, 5), weights, bias, as('int32', ints([3, 1]))],
       },
-    ),
-    grouped(
-      'rotary after a past',
-      [
+      merged('unidirectional', [], { unidirectional: 1 }),
+      merged('unidirectional and masked', [leftPadded], { unidirectional: 1 }),
+      merged('an attention bias', [null, null, signed(1, 2, 3, 3)], { scale: float(0.3) }),
+      merged('past keys', [null, signed(2, 2, 2, 2, 4)], { unidirectional: 1 }, 2),
+      {
+        ...merged('values of another size', []),
+        inputs: [x, signed(5, 20), signed(20)],
+        attributes: { ...heads, qkv_hidden_sizes: [8, 8, 4] },
+      },
+    ],
+  ),
+  'com.microsoft::MultiHeadAttention': differentiateOnly(
+    ['packed keys and values', 'past keys, unidirectional'],
+    [
+      multi('plain', [q, k, v]),
+      multi('cross-attention with bias', [q, signed(2, 5, 8), signed(2, 5, 8), bias]),
+      multi('values of another size', [q, k, signed(2, 3, 6), signed(22)]),
+      { ...multi('packed keys and values', [q, signed(2, 5, 2, 2, 4)]), notInRuntime: 'no kernel' },
+      { ...multi('packed queries too', [signed(2, 3, 2, 3, 4)]), notInRuntime: 'no kernel' },
+      multi('heads apart', [q, signed(2, 2, 5, 4), signed(2, 2, 5, 4)]),
+      multi('a padding mask', [q, k, v, null, leftPadded]),
+      multi('numbers of keys', [q, k, v, null, mask([3, 1], [2])]),
+      multi('a mask per query', [q, k, v, null, perQuery]),
+      multi('unidirectional', [q, k, v], { unidirectional: 1 }),
+      multi('an attention bias', [q, k, v, null, null, signed(2, 1, 3, 3)], {
+        scale: float(0.2),
+        mask_filter_value: float(-500),
+      }),
+      multi('past keys', [q, k, v, null, null, null, ...past], {}, 3),
+      multi('past keys, unidirectional', [q, k, v, bias, null, null, ...past], { unidirectional: 1 }, 3),
+    ],
+  ),
+  'com.microsoft::GroupQueryAttention': differentiateOnly(
+    ['past keys'],
+    [
+      grouped('a prompt', [...gq, ...empty, lengths(2, 2), total(3)]),
+      grouped('no past', [...gq, null, null, lengths(2, 2), total(3)]),
+      grouped('packed', [signed(2, 3, 64), null, null, ...empty, lengths(2, 2), total(3)]),
+      grouped('past keys', [
         signed(2, 1, 32),
         signed(2, 1, 16),
         signed(2, 1, 16),
-        signed(2, 1, 2, 16),
-        signed(2, 1, 2, 16),
+        ...cache,
         lengths(2, 2),
         total(3),
-        ...tables,
-      ],
-      { num_heads: 2, kv_num_heads: 1, do_rotary: 1 },
-    ),
-    grouped(
-      'a window',
-      [signed(2, 5, 32), signed(2, 5, 16), signed(2, 5, 16), ...empty, lengths(4, 4), total(5)],
-      { local_window_size: 2 },
-    ),
-    grouped('softcap and scale', [...gq, ...empty, lengths(2, 2), total(3)], {
-      softcap: float(1.5),
-      scale: float(0.7),
-    }),
-    grouped('an attention bias', [
-      ...gq,
-      ...empty,
-      lengths(2, 2),
-      total(3),
-      null,
-      null,
-      null,
-      signed(1, 4, 3, 3),
-    ]),
-    grouped('smooth softmax', [...gq, ...empty, lengths(2, 2), total(3)], { smooth_softmax: 1 }),
-    grouped('a sink per head', [...gq, ...empty, lengths(2, 2), total(3), null, null, null, null, signed(4)]),
-  ],
+      ]),
+      grouped(
+        'rotary',
+        [...wide, floats([2, 1, 0, 16], []), floats([2, 1, 0, 16], []), lengths(2, 2), total(3), ...tables],
+        { num_heads: 2, kv_num_heads: 1, do_rotary: 1 },
+      ),
+      grouped(
+        'rotary, interleaved',
+        [...wide, floats([2, 1, 0, 16], []), floats([2, 1, 0, 16], []), lengths(2, 2), total(3), ...tables],
+        {
+          num_heads: 2,
+          kv_num_heads: 1,
+          do_rotary: 1,
+          rotary_interleaved: 1,
+        },
+      ),
+      grouped(
+        'rotary after a past',
+        [
+          signed(2, 1, 32),
+          signed(2, 1, 16),
+          signed(2, 1, 16),
+          signed(2, 1, 2, 16),
+          signed(2, 1, 2, 16),
+          lengths(2, 2),
+          total(3),
+          ...tables,
+        ],
+        { num_heads: 2, kv_num_heads: 1, do_rotary: 1 },
+      ),
+      grouped(
+        'a window',
+        [signed(2, 5, 32), signed(2, 5, 16), signed(2, 5, 16), ...empty, lengths(4, 4), total(5)],
+        { local_window_size: 2 },
+      ),
+      grouped('softcap and scale', [...gq, ...empty, lengths(2, 2), total(3)], {
+        softcap: float(1.5),
+        scale: float(0.7),
+      }),
+      grouped('an attention bias', [
+        ...gq,
+        ...empty,
+        lengths(2, 2),
+        total(3),
+        null,
+        null,
+        null,
+        signed(1, 4, 3, 3),
+      ]),
+      grouped('smooth softmax', [...gq, ...empty, lengths(2, 2), total(3)], { smooth_softmax: 1 }),
+      grouped('a sink per head', [
+        ...gq,
+        ...empty,
+        lengths(2, 2),
+        total(3),
+        null,
+        null,
+        null,
+        null,
+        signed(4),
+      ]),
+    ],
+  ),
 })
