@@ -3,7 +3,7 @@ import { dtypeOf, float, type Builder } from '../builder.js'
 import { Expr } from '../expr.js'
 import type { Node, Value } from '../ir.js'
 import type { GradContext, GradRule, Inferred, NdArray, OpDef } from '../op.js'
-import type { DType, TensorType } from '../types.js'
+import { elementSize, type DType, type TensorType } from '../types.js'
 import { sameAsInput } from './broadcast.js'
 import { divideByCount, lazy, plus, square } from './emit.js'
 import { map, reduce, zip } from './nd.js'
@@ -33,7 +33,9 @@ export const layerNormalization = {
     grad: (node, { b, dy }) => {
       const [x, scale] = [node.input(0), node.input(1)]
       const axes = normalizedAxes(node, shapeOf(node, x).length)
-      const inv = lazy(() => inverseRms(b, x, axes, epsilon(node)))
+      const inv = lazy(() =>
+        b.cast(inverseRms(b, widened(b, x, stashType(node)), axes, epsilon(node)), x.type!.dtype),
+      )
       const normalized = lazy(() => b.mul(x, inv()))
       return [
         () => {
@@ -182,6 +184,11 @@ function skipSum(node: Node, b: Builder, biasIndex: number): Value {
   const [input, skip, bias] = [node.input(0), node.input(1), node.inputs[biasIndex]]
   if (!bias) return b.add(input, skip)
   return skip.producer?.op === 'MatMul' ? b.add(input, b.add(skip, bias)) : b.add(b.add(input, bias), skip)
+}
+
+/** `x` in the statistics' element type where that is the wider one: squares of float16 overflow. */
+function widened(b: Builder, x: Value, stash: DType): Value {
+  return elementSize(x.type!.dtype) < elementSize(stash) ? b.cast(x, stash) : x
 }
 
 /** 1 / √(mean(x²) + ε). */
