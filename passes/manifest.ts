@@ -110,7 +110,13 @@ function parameterSpec(ctx: CompileContext, p: Parameter): ParameterSpec {
     shape: p.value.type!.shape!.map((d) => d.constant!),
     gradient: p.trainable ? gradientName(p) : null,
     trainable: p.trainable,
-    source: { initializer: p.initializer, transposed: p.transposed, derived: p.derived, aliases: p.aliases, uses: p.uses },
+    source: {
+      initializer: p.initializer,
+      transposed: p.transposed,
+      derived: p.derived,
+      aliases: p.aliases,
+      uses: p.uses,
+    },
     sites: sites.map((s) => s.name),
     presentWhen: present.map((term) => term.map((k) => ctx.sites[k]!.name)),
   }

@@ -7,7 +7,9 @@ import { Tensor } from './tensor.js'
 import { sameShape, type DType, type Shape, type TensorType } from './types.js'
 
 /** Attribute values as written in code: integers are `int`, arrays `ints`; floats are made with `float()`. */
-export type AttributeArgs = Readonly<Record<string, number | string | readonly number[] | Attribute | undefined>>
+export type AttributeArgs = Readonly<
+  Record<string, number | string | readonly number[] | Attribute | undefined>
+>
 
 export interface EmitOptions {
   domain?: string
@@ -38,13 +40,26 @@ export class Builder {
   ) {}
 
   /** Emits a node and returns its first output. */
-  emit(op: string, inputs: readonly (Value | null)[], attributes: AttributeArgs = {}, options: EmitOptions = {}): Value {
+  emit(
+    op: string,
+    inputs: readonly (Value | null)[],
+    attributes: AttributeArgs = {},
+    options: EmitOptions = {},
+  ): Value {
     return this.emitAll(op, inputs, attributes, options)[0]!
   }
 
   /** Emits a node and returns all its outputs. */
-  emitAll(op: string, inputs: readonly (Value | null)[], attributes: AttributeArgs = {}, options: EmitOptions = {}): Value[] {
-    const outputs = Array.from({ length: options.outputs ?? 1 }, () => new Value(options.name ?? op.toLowerCase()))
+  emitAll(
+    op: string,
+    inputs: readonly (Value | null)[],
+    attributes: AttributeArgs = {},
+    options: EmitOptions = {},
+  ): Value[] {
+    const outputs = Array.from(
+      { length: options.outputs ?? 1 },
+      () => new Value(options.name ?? op.toLowerCase()),
+    )
     const node = new Node(op, inputs, outputs, toAttributes(attributes), options.domain ?? '')
     node.name = options.name ?? op
     this.graph.addNode(node)
@@ -86,7 +101,13 @@ export class Builder {
     const numbers = dims.map((d) => d.constant)
     if (numbers.every((d) => d !== undefined)) return this.ints(numbers as number[])
     return this.memo(`[${dims.join(',')}]`, () =>
-      dims.length === 1 ? this.dim(dims[0]!) : this.emit('Concat', groupStatic(dims).map((p) => this.piece(p)), { axis: 0 }),
+      dims.length === 1
+        ? this.dim(dims[0]!)
+        : this.emit(
+            'Concat',
+            groupStatic(dims).map((p) => this.piece(p)),
+            { axis: 0 },
+          ),
     )
   }
 
@@ -100,7 +121,8 @@ export class Builder {
   /** Reshape without reading any activation's shape; free where the shape is already right. */
   reshape(x: Value, dims: Shape): Value {
     if (sameShape(x.type!.shape, dims)) return x
-    if (dims.some((d) => d.constant === 0)) return this.emit('Reshape', [x, this.shape(dims)], { allowzero: 1 })
+    if (dims.some((d) => d.constant === 0))
+      return this.emit('Reshape', [x, this.shape(dims)], { allowzero: 1 })
     return this.emit('Reshape', [x, this.reshapeTarget(x.type!.shape, dims)])
   }
 
@@ -149,7 +171,9 @@ export class Builder {
 
   /** Sum over `axes`. */
   sum(x: Value, axes: readonly number[], keepdims: boolean): Value {
-    return axes.length === 0 ? x : this.emit('ReduceSum', [x, this.ints(axes)], { keepdims: keepdims ? 1 : 0 })
+    return axes.length === 0
+      ? x
+      : this.emit('ReduceSum', [x, this.ints(axes)], { keepdims: keepdims ? 1 : 0 })
   }
 
   /** A tensor of this type filled with `x`. */

@@ -51,6 +51,7 @@ function cloneValue(value: Value, map: ValueMap): Value {
   const copy = new Value(value.name, value.type)
   copy.data = value.data
   copy.known = value.known
+  copy.described = value.described
   copy.extra = value.extra
   map.set(value, copy)
   return copy

@@ -211,7 +211,9 @@ function removeAtoms(from: string[], remove: string[]): string[] | undefined {
 function print(terms: Terms): string {
   if (terms.size === 0) return '0'
   const parts = [...terms].sort(([a], [b]) => splitKey(b).length - splitKey(a).length || (a < b ? -1 : 1))
-  return parts.map(([key, x], i) => (i === 0 ? '' : x < 0 ? ' - ' : ' + ') + printTerm(key, i === 0 ? x : Math.abs(x))).join('')
+  return parts
+    .map(([key, x], i) => (i === 0 ? '' : x < 0 ? ' - ' : ' + ') + printTerm(key, i === 0 ? x : Math.abs(x)))
+    .join('')
 }
 
 function printTerm(key: string, coefficient: number): string {

@@ -46,7 +46,8 @@ export function bindInputDims(model: Model): void {
   for (const value of model.graph.inputs) {
     value.type?.shape?.forEach((dim, axis) => {
       const name = String(dim)
-      if (dim.constant === undefined && !model.dimSources.has(name)) model.dimSources.set(name, { value, axis })
+      if (dim.constant === undefined && !model.dimSources.has(name))
+        model.dimSources.set(name, { value, axis })
     })
   }
 }

@@ -23,6 +23,8 @@ export class Value {
   data: Tensor | undefined
   /** Elements of a small integer tensor where they are known symbolically, row-major. */
   known: readonly Expr[] | undefined
+  /** Written with its type: runtimes compute in place only where they know dimensions to be equal. Never empty, then. */
+  described = false
   /** What the file says beyond name and type; written back as it was. */
   extra: unknown
 
@@ -206,7 +208,8 @@ export class Graph {
 
   removeInput(value: Value): void {
     const at = this.inputs.indexOf(value)
-    if (at < 0 || value.uses.size > 0) throw new Error(`cannot remove input "${value.name}": it is ${at < 0 ? 'not here' : 'in use'}`)
+    if (at < 0 || value.uses.size > 0)
+      throw new Error(`cannot remove input "${value.name}": it is ${at < 0 ? 'not here' : 'in use'}`)
     this.inputs.splice(at, 1)
     value.owner = null
   }
@@ -237,7 +240,8 @@ export class Graph {
 
   /** Removes a node nobody reads, and releases its operands. */
   removeNode(node: Node): void {
-    if (node.outputs.some((o) => o.uses.size > 0)) throw new Error(`cannot remove ${node.op} "${node.name}": an output is in use`)
+    if (node.outputs.some((o) => o.uses.size > 0))
+      throw new Error(`cannot remove ${node.op} "${node.name}": an output is in use`)
     this.detachNode(node)
     node.setInputs([])
     for (const [, graph] of node.subgraphs) graph.releaseAll()

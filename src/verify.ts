@@ -38,15 +38,18 @@ function* checkScopes(graph: Graph): Generator<string> {
     for (const [i, v] of node.inputs.entries()) {
       if (v && !visible(v)) yield `input ${i} "${v.name}" of node "${node.name}" (${node.op}) is not in scope`
     }
-    for (const v of node.outputs) if (v.producer !== node) yield `output "${v.name}" of node "${node.name}" has another producer`
+    for (const v of node.outputs)
+      if (v.producer !== node) yield `output "${v.name}" of node "${node.name}" has another producer`
   }
-  for (const v of graph.outputs) if (!v || !visible(v)) yield `result "${v?.name}" of graph "${graph.name}" is not in scope`
+  for (const v of graph.outputs)
+    if (!v || !visible(v)) yield `result "${v?.name}" of graph "${graph.name}" is not in scope`
 }
 
 function* checkUses(value: Value): Generator<string> {
   for (const use of value.uses) {
     if (!readsBack(use, value)) yield `"${value.name}" lists a use that does not read it`
-    if (use.user instanceof Node && !use.user.graph) yield `"${value.name}" is read by the removed node "${use.user.name}"`
+    if (use.user instanceof Node && !use.user.graph)
+      yield `"${value.name}" is read by the removed node "${use.user.name}"`
   }
 }
 

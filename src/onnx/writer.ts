@@ -26,7 +26,7 @@ import { typeToProto, valueExtra, valueInfoToProto } from './types.js'
 
 export interface EncodeOptions {
   /**
-   * Which intermediate values are described with their types: `kept` (default) those that the source described,
+   * Which intermediate values are described with their types: `kept` (default) those that the source or a pass described,
    * `all` typed ones, or `none`.
    */
   valueInfo?: 'kept' | 'all' | 'none'
@@ -264,7 +264,8 @@ class GraphWriter implements AttributeWriter {
     if (valueInfo === 'none') return []
     const results = new Set(graph.outputs)
     const values = [...graph.initializers, ...[...graph.nodes].flatMap((n) => n.outputs)]
-    const wanted = (v: Value): boolean => !!valueExtra(v) || (valueInfo === 'all' && !v.data && !!v.type)
+    const wanted = (v: Value): boolean =>
+      v.described || !!valueExtra(v) || (valueInfo === 'all' && !v.data && !!v.type)
     return values
       .filter((v) => this.names.of(v) !== '' && !results.has(v) && wanted(v))
       .map((v) => valueInfoToProto(v, this.names.of(v)))

@@ -175,7 +175,10 @@ class Emitter {
     const probabilities = (): Value => {
       const raw = this.unfold(product(b, q, k, { alpha: this.scale, transB: true }), rows)
       const mask = this.mask && cutLong(this.mask, -1, (m) => cutKeys(m, -1), cutLong(this.mask, -2, cutRows))
-      return this.fold(b.emit('Softmax', [mask ? b.add(raw, mask) : raw], { axis: -1 }))
+      const scores = mask ? b.add(raw, mask) : raw
+      // Softmax is then computed in place.
+      scores.described = true
+      return this.fold(b.emit('Softmax', [scores], { axis: -1 }))
     }
     return { rows, keys, q, k, v, cutRows, probabilities }
   }

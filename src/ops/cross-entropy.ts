@@ -138,6 +138,7 @@ function matrixShape(node: Node): Shape {
 function lowerCrossEntropy(node: Node, b: Builder): Value[] {
   const logits = b.reshape(widened(node, b, node.input(0)), matrixShape(node))
   const log = b.emit('LogSoftmax', [logits], { axis: -1 }, { name: 'log_probabilities' })
+  logits.described = log.described = true
   const { index, counted, weight } = lowerLabels(node, b, log)
   const picked = b.emit('GatherElements', [log, index], { axis: 1 })
   // Not a product with the weight: what does not count may be infinite.
@@ -147,8 +148,8 @@ function lowerCrossEntropy(node: Node, b: Builder): Value[] {
 }
 
 /**
- * One buffer of [rows, classes] for everything: stock ONNX Runtime computes ScatterElements and Softmax in place, Exp it
- * does not, and Softmax(log p) = p. The first ScatterElements writes what is there already; it makes the gather of the loss
+ * One buffer of [rows, classes] for everything: stock ONNX Runtime computes ScatterElements and Softmax in place where it
+ * knows the dimensions, Exp it does not, and Softmax(log p) = p. The first ScatterElements writes what is there already; it makes the gather of the loss
  * the earlier reader of the log-probabilities, without which nothing could be in place.
  */
 function lowerCrossEntropyGrad(node: Node, b: Builder): Value[] {
