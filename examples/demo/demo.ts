@@ -7,7 +7,6 @@ import { mkdirSync } from 'node:fs'
 import path from 'node:path'
 import cliProgress from 'cli-progress'
 import Table from 'cli-table3'
-import pc from 'picocolors'
 import { compile } from '../../src/index.js'
 import { median } from '../../bench/statistics.js'
 import { generate } from './generate.js'
@@ -141,7 +140,7 @@ const curve = (label: string, color: string, { training, validation }: RunResult
 async function printSamples(models: readonly [string, string][]): Promise<void> {
   for (const [label, model] of models) {
     const text = await generate(model, PROMPT, SAMPLE_BYTES)
-    console.log(`${pc.bold(label)}\n${text.trimEnd().replace(/^/gm, '    ')}\n`)
+    console.log(`${label}\n${text.trimEnd().replace(/^/gm, '    ')}\n`)
   }
 }
 

@@ -211,7 +211,7 @@ describe('a step that is not finite', () => {
       const session = await openSession(file, options)
       const run: Session['run'] = async (feeds, fetches) => {
         const results = await session.run(feeds, fetches)
-        const gradient = fetches['layers.1.proj.bias_grad']
+        const gradient = results['layers.1.proj.bias_grad']
         if (spoil && gradient) gradient.data[2] = Infinity
         return results
       }

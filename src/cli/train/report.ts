@@ -1,7 +1,10 @@
 /** What `dropbp-train` shows: a progress bar on a terminal, plain lines in a pipe, JSON lines on request. */
 import { SingleBar, type Options } from 'cli-progress'
-import pc from 'picocolors'
 import type { StepResult, TrainEvent } from '../../../runtime/index.js'
+import { colorsFor } from '../console.js'
+
+/** Plain in a pipe, whatever the environment says of a build server. */
+const colors = colorsFor(process.stdout)
 
 /** Facts at the start of a training. */
 export interface StartInfo {
@@ -145,7 +148,7 @@ class TextReporter implements Reporter {
     this.steps = info.steps
     this.logEvery ||= Math.max(1, Math.ceil(info.steps / 50))
     this.line(
-      `${pc.bold(info.model)}: ${info.parameters.toLocaleString('en')} trainable weights, ${info.sites} branches, drop rate ${info.dropRate}`,
+      `${colors.bold(info.model)}: ${info.parameters.toLocaleString('en')} trainable weights, ${info.sites} branches, drop rate ${info.dropRate}`,
     )
     this.line(info.data)
     this.bar?.start(info.steps, info.done, { loss: '–', speed: '–', drop: '–', saved: '–', left: '–' })
@@ -155,7 +158,7 @@ class TextReporter implements Reporter {
     if (event.type === 'step') this.step(event)
     else if (event.type === 'evaluation') {
       this.line(
-        `step ${event.step}: validation loss ${pc.bold(event.loss.toFixed(4))}, perplexity ${event.perplexity.toFixed(2)}`,
+        `step ${event.step}: validation loss ${colors.bold(event.loss.toFixed(4))}, perplexity ${event.perplexity.toFixed(2)}`,
       )
     } else if (event.type === 'rates') {
       this.line(
@@ -165,7 +168,7 @@ class TextReporter implements Reporter {
   }
 
   note(text: string): void {
-    this.line(pc.yellow(text))
+    this.line(colors.yellow(text))
   }
 
   interrupted(step: number, resume: string): void {
@@ -181,14 +184,14 @@ class TextReporter implements Reporter {
       tokens === 0
         ? ''
         : `; ${duration(seconds)}, ${Math.round(tokens / seconds).toLocaleString('en')} tokens/s`
-    this.line(`${pc.green('done')}: step ${step}${loss}${speed}`)
+    this.line(`${colors.green('done')}: step ${step}${loss}${speed}`)
     if (tokens > 0) {
       this.line(
         `dropped ${percent(dropRate)} of the branches' backward FLOPs, ${percent(backwardSkipped)} of all backward FLOPs`,
       )
     }
     if (skippedSteps > 0)
-      this.line(pc.yellow(`${skippedSteps} steps were skipped: loss or gradient not finite`))
+      this.line(colors.yellow(`${skippedSteps} steps were skipped: loss or gradient not finite`))
     for (const file of files) this.line(`wrote ${file}`)
   }
 
