@@ -22,8 +22,8 @@ const PROMPT = 'OCEAN, n.  '
 const SAMPLE_BYTES = 180
 
 const quick = process.argv.includes('--quick')
-const STEPS = quick ? 6 : 300
-const EVALUATE_EVERY = quick ? 6 : 50
+const STEPS = quick ? 6 : 240
+const EVALUATE_EVERY = quick ? 6 : 40
 
 /** Everything a run reported. */
 interface RunResult {
