@@ -52,18 +52,28 @@ checkFamily(crossEntropy, {
   ],
 })
 
+/** The loss of logits [n, 3], in operators of the runtime. */
+function lowered(): Model {
+  const model = new Model()
+  model.opsets.set('', 20)
+  const x = model.graph.addInput(new Value('logits', tensorType('float32', ['n', 3])))
+  const y = model.graph.addInput(new Value('labels', tensorType('int64', ['n'])))
+  bindInputDims(model)
+  const b = new Builder(model, model.graph, standardOps)
+  model.graph.setOutputs([b.emit('CrossEntropy', [x, y], {}, { domain: 'com.dropbp', name: 'loss' })])
+  lowerModel(model, standardOps)
+  return model
+}
+
+test('the runtime is told that the largest tensors are of one shape: without it, nothing is in place', () => {
+  const described = [...lowered().graph.nodes].flatMap((n) => n.outputs.filter((v) => v.described))
+  expect(described.map((v) => [v.producer!.op, String(v.type!.shape)])).toEqual([['LogSoftmax', 'n,3']])
+})
+
 describe('labels out of range are an error of the runtime, not another class', () => {
   const run = (labels: number[]) => {
-    const model = new Model()
-    model.opsets.set('', 20)
-    const x = model.graph.addInput(new Value('logits', tensorType('float32', ['n', 3])))
-    const y = model.graph.addInput(new Value('labels', tensorType('int64', ['n'])))
-    bindInputDims(model)
-    const b = new Builder(model, model.graph, standardOps)
-    model.graph.setOutputs([b.emit('CrossEntropy', [x, y], {}, { domain: 'com.dropbp', name: 'loss' })])
-    lowerModel(model, standardOps)
     const n = labels.length
-    return runModel(model, {
+    return runModel(lowered(), {
       logits: feed('float32', [n, 3], new Array<number>(3 * n).fill(0)),
       labels: feed('int64', [n], labels),
     })
