@@ -55,7 +55,7 @@ export interface Site {
   flops?: { forward: Expr; backward?: Expr }
 }
 
-/** A residual candidate that is not a site, and why. */
+/** What a pass might have taken and left alone, and why: a residual sum that is no site, a pattern that is not raised. */
 export interface Declined {
   node: Node
   reason: string

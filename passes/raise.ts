@@ -16,9 +16,10 @@ export const raise: Pass = {
   name: 'raise',
   purpose: 'Makes one operator of each decomposed attention, normalisation, activation and rotary embedding.',
   needs: 'The canonical form, every value typed.',
-  leaves: 'The same function; composite operators of com.dropbp among the standard ones.',
+  leaves:
+    'The same function; composite operators of com.dropbp among the standard ones; what was left alone in ctx.declined.',
   run(ctx: CompileContext): void {
-    raiseModel(ctx.model, ctx.table)
+    ctx.declined.push(...raiseModel(ctx.model, ctx.table).declined)
   },
 }
 
