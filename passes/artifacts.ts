@@ -2,10 +2,11 @@
 import { cloneModel, type ValueMap } from '../src/clone.js'
 import { Expr } from '../src/expr.js'
 import { Graph, Node, Value, type Attribute, type Model } from '../src/ir.js'
-import { DOMAIN, DROPBP } from '../src/ops/dropbp.js'
+import { DOMAIN } from '../src/ops/dropbp.js'
 import { removeDeadNodes } from '../src/order.js'
 import { orderLeavesLast } from './execution-order.js'
 import { trimOutputs } from './gating/forward.js'
+import { dissolveDropBP } from './insert-dropbp.js'
 import { lowerModel } from './lower.js'
 import type { CompileContext, Parameter, Site } from './pass.js'
 import { simplifyModel } from './simplify.js'
@@ -71,7 +72,7 @@ export class EvaluationDraft {
   finish(): Model {
     const { ctx, model, map } = this
     model.graph.setOutputs([map.get(ctx.loss!.output)!])
-    dissolveDropBP(model)
+    dissolveDropBP(model.graph)
     removeDeadNodes(model.graph)
     dropInputs(
       model,
@@ -139,14 +140,6 @@ function exposeParameters(model: Model, parameters: readonly Parameter[], map: V
 
 function dropInputs(model: Model, inputs: readonly (Value | null | undefined)[]): void {
   for (const v of inputs) if (v && v.uses.size === 0) model.graph.removeInput(v)
-}
-
-function dissolveDropBP(model: Model): void {
-  for (const node of [...model.graph.nodes]) {
-    if (node.qualifiedOp !== DROPBP) continue
-    node.output().replaceAllUsesWith(node.input(0))
-    model.graph.removeNode(node)
-  }
 }
 
 /** `DropBP(x) = x`, so that every runtime loads the annotated model. */

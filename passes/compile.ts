@@ -11,8 +11,9 @@ import type { OpTable } from '../src/op.js'
 import { standardOps } from '../src/ops/index.js'
 import { writeSafetensors } from '../src/safetensors.js'
 import { AnnotatedDraft, EvaluationDraft, gradientName, trainingModel } from './artifacts.js'
+import { flopsOf } from './annotate-flops.js'
 import { differentiate } from './differentiate.js'
-import { buildManifest, FILES, graphFlops, type SourceFacts, type SourceInfo } from './manifest.js'
+import { buildManifest, FILES, type SourceFacts, type SourceInfo } from './manifest.js'
 import { buildOptimizer } from './optimizer.js'
 import type { CompileContext, CompileOptions } from './pass.js'
 import { annotating, gating, raising, recovering, runPasses, type PassListener } from './pipeline.js'
@@ -115,9 +116,8 @@ export function compileModel(source: Model, request: CompileRequest = {}): Compi
 /** FLOPs of the flat training graph, everything kept. */
 function totalFlops(ctx: CompileContext): Manifest['flops'] {
   const { forward } = ctx.differentiated!
-  const count = (isForward: boolean): string =>
-    String(graphFlops(ctx.model, ctx.table, (n) => forward.has(n) === isForward))
-  return { forward: count(true), backward: count(false) }
+  const backward = [...ctx.model.graph.nodes].filter((n) => !forward.has(n))
+  return { forward: String(flopsOf(forward, ctx.table)), backward: String(flopsOf(backward, ctx.table)) }
 }
 
 function optimized(ctx: CompileContext) {

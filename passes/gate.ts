@@ -1,8 +1,8 @@
 /** Outlines the nodes of equal condition into ONNX `If` nodes, forward and backward, so that a dropped branch costs nothing. */
 import { Expr } from '../src/expr.js'
 import type { Node } from '../src/ir.js'
-import { DROPBP } from '../src/ops/dropbp.js'
 import { removeDeadNodes } from '../src/order.js'
+import { flopsOf } from './annotate-flops.js'
 import { Condition } from './condition.js'
 import { BackwardGates } from './gating/backward.js'
 import { Branches } from './gating/branches.js'
@@ -12,7 +12,8 @@ import { ForwardGates } from './gating/forward.js'
 import { recomputeRegion } from './gating/recompute.js'
 import { branchRegions } from './gating/regions.js'
 import { rootSaved } from './gating/root-saved.js'
-import type { CompileContext, Pass, Site } from './pass.js'
+import { dissolveDropBP } from './insert-dropbp.js'
+import type { CompileContext, Pass } from './pass.js'
 
 export const gate: Pass = {
   name: 'gate',
@@ -24,7 +25,7 @@ export const gate: Pass = {
   run(ctx: CompileContext): void {
     const { model, table } = ctx
     const { graph } = model
-    const forward = new Set(ctx.differentiated!.forward)
+    const { forward } = ctx.differentiated!
     const isForward = (n: Node): boolean => forward.has(n)
     const isBackward = (n: Node): boolean => !forward.has(n)
     const gates = ctx.sites.map((s) => s.keep!)
@@ -32,8 +33,10 @@ export const gate: Pass = {
     rootSaved(graph, isBackward)
     removeDeadNodes(graph)
     const regions = branchRegions(graph, ctx.sites, isForward)
-    dissolveDropBP(ctx, regions)
-    for (const [site, region] of regions) {
+    dissolveDropBP(graph)
+    for (const [site, nodes] of regions) {
+      const region = nodes.filter((n) => n.graph) // a nested branch's DropBP node is gone
+      regions.set(site, region)
       if (ctx.options.recompute.includes(site.kind) && !ctx.options.flat) recomputeRegion(region, isBackward)
     }
     removeDeadNodes(graph)
@@ -55,28 +58,9 @@ function recordPresence(ctx: CompileContext, { presence }: Execution): void {
 
 /** Backward FLOPs of a site: those of the nodes that run only where it is kept. */
 function recordFlops(ctx: CompileContext, { conditions }: Execution): void {
-  const totals = ctx.sites.map(() => Expr.zero)
-  for (const [node, condition] of conditions) {
-    const flops = ctx.table.find(node)?.flops?.(node)
-    if (!flops || condition.isAlways) continue
-    ctx.sites.forEach((_, k) => {
-      if (condition.implies(Condition.gate(k))) totals[k] = totals[k]!.add(flops)
-    })
-  }
-  ctx.sites.forEach(
-    (site, k) => (site.flops = { forward: site.flops?.forward ?? Expr.zero, backward: totals[k]! }),
-  )
-}
-
-function dissolveDropBP(ctx: CompileContext, regions: Map<Site, Node[]>): void {
-  for (const node of [...ctx.model.graph.nodes]) {
-    if (node.qualifiedOp !== DROPBP) continue
-    node.output().replaceAllUsesWith(node.input(0))
-    ctx.model.graph.removeNode(node)
-  }
-  for (const [site, region] of regions)
-    regions.set(
-      site,
-      region.filter((n) => n.graph),
-    )
+  ctx.sites.forEach((site, k) => {
+    const kept = Condition.gate(k)
+    const own = [...conditions].filter(([, condition]) => condition.implies(kept)).map(([node]) => node)
+    site.flops = { forward: site.flops?.forward ?? Expr.zero, backward: flopsOf(own, ctx.table) }
+  })
 }

@@ -1,7 +1,7 @@
 /** Puts a DropBP node on every site's branch. */
 import { Builder } from '../src/builder.js'
-import { Value } from '../src/ir.js'
-import { DOMAIN } from '../src/ops/dropbp.js'
+import { Value, type Graph } from '../src/ir.js'
+import { DOMAIN, DROPBP } from '../src/ops/dropbp.js'
 import { tensorType } from '../src/types.js'
 import { inheritFrom } from './canonical/replace.js'
 import type { CompileContext, Pass, Site } from './pass.js'
@@ -15,6 +15,15 @@ export const insertDropBP: Pass = {
   run(ctx) {
     for (const site of ctx.sites) insert(site, ctx)
   },
+}
+
+/** Takes the DropBP nodes out again: each is its branch. */
+export function dissolveDropBP(graph: Graph): void {
+  for (const node of [...graph.nodes]) {
+    if (node.qualifiedOp !== DROPBP) continue
+    node.output().replaceAllUsesWith(node.input(0))
+    graph.removeNode(node)
+  }
 }
 
 function insert(site: Site, { model, table }: CompileContext): void {

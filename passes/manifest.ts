@@ -1,8 +1,7 @@
 /** Builds `manifest.json` from a finished compilation. */
 import { Expr } from '../src/expr.js'
-import type { Model, Node, Value } from '../src/ir.js'
+import type { Value } from '../src/ir.js'
 import type { Manifest, OptimizerSpec, ParameterSpec, SiteSpec, TensorSpec } from '../src/manifest.js'
-import type { OpTable } from '../src/op.js'
 import type { Shape } from '../src/types.js'
 import { gradientName } from './artifacts.js'
 import type { CompileContext, Parameter, Site } from './pass.js'
@@ -120,14 +119,4 @@ function parameterSpec(ctx: CompileContext, p: Parameter): ParameterSpec {
     sites: sites.map((s) => s.name),
     presentWhen: present.map((term) => term.map((k) => ctx.sites[k]!.name)),
   }
-}
-
-/** FLOPs of all nodes of a graph for which `counts` holds, nested graphs apart. */
-export function graphFlops(model: Model, table: OpTable, counts: (node: Node) => boolean): Expr {
-  let total = Expr.zero
-  for (const node of model.graph.nodes) {
-    const flops = counts(node) && table.find(node)?.flops?.(node)
-    if (flops) total = total.add(flops)
-  }
-  return total
 }

@@ -1,6 +1,6 @@
 /** The contract of a pass and the state that passes share. */
 import type { Expr } from '../src/expr.js'
-import type { Graph, Model, Node, Value } from '../src/ir.js'
+import type { Model, Node, Value } from '../src/ir.js'
 import type { LabelSpec, LossKind, SiteKind } from '../src/manifest.js'
 import type { OpTable } from '../src/op.js'
 
@@ -108,9 +108,4 @@ export interface Pass {
   /** What holds afterwards. */
   readonly leaves: string
   run(ctx: CompileContext): void
-}
-
-/** The main graph of a context's model. */
-export function mainGraph(ctx: CompileContext): Graph {
-  return ctx.model.graph
 }

@@ -1,5 +1,6 @@
 /** Host tensors: typed arrays with a type and a shape, as ONNX Runtime's JavaScript bindings hold them. */
 import { DropBPError } from './errors.js'
+import { halfToNumber } from './tensor.js'
 
 /** Arrays that hold tensor elements; float16 and bfloat16 are kept as their bits. */
 export type TypedArray =
@@ -90,15 +91,6 @@ function arrayClass(dtype: string): (typeof ARRAYS)[keyof typeof ARRAYS] {
 
 function noFloats(dtype: string): DropBPError {
   return new DropBPError('tensor-type', `expected a floating-point tensor, got ${dtype}`)
-}
-
-function halfToNumber(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1
-  const exponent = (bits >> 10) & 31
-  const fraction = bits & 1023
-  if (exponent === 0) return sign * fraction * 2 ** -24
-  if (exponent === 31) return fraction ? NaN : sign * Infinity
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
 }
 
 /** bfloat16 is the upper half of a float32. */

@@ -159,7 +159,8 @@ function numberToBfloat16(x: number): number {
   return (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16
 }
 
-function halfToNumber(bits: number): number {
+/** The value of IEEE 754 binary16 bits. */
+export function halfToNumber(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1
   const exponent = (bits >> 10) & 31
   const fraction = bits & 1023

@@ -22,8 +22,6 @@ interface Plan {
   readonly start: number
   /** Region values that only the kept backward reads. */
   readonly saved: Value[]
-  /** Region values that are read whether the branch is kept or not. */
-  readonly full: Value[]
   /** Outer values that only the kept backward reads again, returned as copies so that dropping frees them. */
   readonly copies: Value[]
   condition: Value
@@ -58,7 +56,6 @@ export class ForwardGates {
       region: new Set(nodes),
       start: Math.min(...nodes.map((n) => this.position.get(n)!)),
       saved: [],
-      full: [],
       copies: [],
       condition: site.keep!,
     }))
@@ -70,7 +67,7 @@ export class ForwardGates {
   emit(): void {
     for (const group of this.shared.values()) this.emitShared(group.condition, group.values)
     for (const plan of this.plans) {
-      if (plan.saved.length + plan.full.length + plan.copies.length > 0) this.outline(plan)
+      if (plan.saved.length + plan.copies.length > 0) this.outline(plan)
     }
   }
 
@@ -78,8 +75,10 @@ export class ForwardGates {
     const condition = this.readCondition(value)
     if (condition.isNever) return
     const owner = this.planOf.get(value.producer!)
-    if (owner) (condition.implies(Condition.gate(owner.gate)) ? owner.saved : owner.full).push(value)
-    else if (!condition.isAlways && !this.host.has(value.producer!)) this.classifyOuter(value, condition)
+    if (owner) {
+      // What is read whether the branch is kept or not is an output of both branches, like the branch itself.
+      if (condition.implies(Condition.gate(owner.gate))) owner.saved.push(value)
+    } else if (!condition.isAlways && !this.host.has(value.producer!)) this.classifyOuter(value, condition)
   }
 
   private classifyOuter(value: Value, condition: Condition): void {

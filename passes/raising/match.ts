@@ -29,11 +29,6 @@ export function number(v: Value | null | undefined, like?: Value): number | unde
   return most !== undefined && rank > most ? undefined : numbers[0]
 }
 
-/** Whether `x` is `y` as far as float32 constants tell. */
-export function isClose(x: number | undefined, y: number): boolean {
-  return x !== undefined && Math.abs(x - y) <= 1e-6 * Math.abs(y)
-}
-
 /** Both orders of a commutative operator's operands. */
 export function* orders(node: Node): Generator<[Value, Value]> {
   const [x, y] = [node.inputs[0], node.inputs[1]]
