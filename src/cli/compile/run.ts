@@ -100,10 +100,13 @@ class CompileRun {
   /** Checks need files; a dry run's are removed again. */
   private async dryRun(summary: Summary, compilation: Compilation, source: Model): Promise<void> {
     if (!this.command.check) return
-    const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'dropbp-check-'))
-    const remove = (): void => fs.rmSync(directory, { recursive: true, force: true })
+    let directory: string | undefined
+    const remove = (): void => {
+      if (directory !== undefined) fs.rmSync(directory, { recursive: true, force: true })
+    }
     await withCleanUp(remove, async () => {
       try {
+        directory = fs.mkdtempSync(path.join(os.tmpdir(), 'dropbp-check-'))
         compilation.write(directory, { force: true })
         summary.check = await this.check(directory, compilation, source)
       } finally {
@@ -115,11 +118,13 @@ class CompileRun {
   /** Everything is written beside the target and moved there when it is complete and checked. */
   private async write(summary: Summary, compilation: Compilation, source: Model): Promise<void> {
     const { out, force, check } = this.command
-    const staged = StagedDirectory.create(out, force)
+    // Made only when a signal would remove it.
+    let staged: StagedDirectory | undefined
     await withCleanUp(
-      () => staged.discard(),
+      () => staged?.discard(),
       async () => {
         try {
+          staged = StagedDirectory.create(out, force)
           this.progress.show(`writing ${out}`)
           compilation.write(staged.path, { force: true })
           await yieldToSignals()
@@ -131,7 +136,7 @@ class CompileRun {
           staged.commit()
           Object.assign(summary, { output: out, files })
         } catch (error) {
-          staged.discard()
+          staged?.discard()
           throw error
         }
       },
