@@ -164,10 +164,10 @@ describe('help', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(stdout.match(/^[A-Z]\w+:$/gm)).toEqual([
       'Data:',
-      'Training:',
+      'Optimisation:',
       'DropBP:',
-      'Output:',
       'Running:',
+      'Output:',
       'Options:',
     ])
     expect(stdout.split('\n').length).toBeLessThan(70)

@@ -16,7 +16,7 @@ import {
   type Tokens,
 } from '../../../runtime/index.js'
 import { UsageError } from '../../errors.js'
-import type { TrainSettings } from './settings.js'
+import type { ResolvedSettings } from './settings.js'
 
 /** Training and validation data, and how many optimizer steps the settings ask for. */
 export interface PreparedData {
@@ -31,7 +31,7 @@ const DEFAULT_SEQ = 256
 const DEFAULT_BATCH = 4
 
 /** Reads, checks, cuts and splits the data. */
-export function prepareData(compiled: CompiledModel, settings: TrainSettings): PreparedData {
+export function prepareData(compiled: CompiledModel, settings: ResolvedSettings): PreparedData {
   const { manifest } = compiled
   const seq =
     settings.seq ?? fixedLength(manifest) ?? Math.min(DEFAULT_SEQ, positionLimit(manifest) ?? DEFAULT_SEQ)
@@ -53,7 +53,7 @@ export function prepareData(compiled: CompiledModel, settings: TrainSettings): P
   }
 }
 
-function load(compiled: CompiledModel, settings: TrainSettings, file: string): Tokens {
+function load(compiled: CompiledModel, settings: ResolvedSettings, file: string): Tokens {
   const { binType } = settings
   const tokens = readTokens(file, { binType, tokenizer: settings.tokenizer ?? defaultTokenizer(compiled) })
   checkTokens(tokens, vocabulary(compiled.manifest), file)

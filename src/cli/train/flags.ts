@@ -1,92 +1,19 @@
-/** The flags of `dropbp-train`, in the groups that `--help` shows. */
+/** The command line of `dropbp-train`: its flags are the options. */
 import yargs, { type Options } from 'yargs'
 import { UsageError } from '../../errors.js'
 import { didYouMean } from '../suggest.js'
-import { POLICIES } from '../../../runtime/policy.js'
-import { SCHEDULES } from '../../../runtime/schedule.js'
-import { DEFAULTS, type GivenSettings } from './settings.js'
-
-const OPTIONS = {
-  data: { alias: 'd', type: 'string', group: 'Data:', describe: 'text file, or tokens as .bin or .npy' },
-  tokenizer: { type: 'string', group: 'Data:', describe: 'tokenizer.json, or "bytes"' },
-  'bin-type': { choices: ['uint16', 'uint32'], group: 'Data:', describe: 'numbers in a .bin file' },
-  seq: { type: 'number', group: 'Data:', describe: 'tokens of a window' },
-  batch: { alias: 'b', type: 'number', group: 'Data:', describe: 'windows of a micro-batch' },
-  validation: { type: 'number', group: 'Data:', describe: 'share of the data held out' },
-  'validation-data': { type: 'string', group: 'Data:', describe: 'file to validate on instead' },
-  steps: { alias: 'n', type: 'number', group: 'Training:', describe: 'optimizer steps' },
-  epochs: { type: 'number', group: 'Training:', describe: 'passes over the data, where no steps are given' },
-  accumulate: { type: 'number', group: 'Training:', describe: 'micro-batches of a step' },
-  'learning-rate': { alias: 'lr', type: 'number', group: 'Training:', describe: 'highest learning rate' },
-  schedule: { choices: SCHEDULES, group: 'Training:', describe: 'how the rate falls' },
-  warmup: { type: 'number', group: 'Training:', describe: 'steps, or a share below 1, of rising rate' },
-  'weight-decay': { type: 'number', group: 'Training:', describe: 'decoupled weight decay' },
-  clip: { type: 'number', group: 'Training:', describe: 'bound of the gradient norm; 0 for none' },
-  seed: { type: 'number', group: 'Training:', describe: 'of data order and masks' },
-  'drop-rate': {
-    alias: 'p',
-    type: 'number',
-    group: 'DropBP:',
-    describe: "share of the branches' backward FLOPs to drop",
-  },
-  rates: {
-    choices: ['uniform', 'sensitivity'],
-    group: 'DropBP:',
-    describe: 'how it is divided among branches',
-  },
-  'min-rate': { type: 'number', group: 'DropBP:', describe: 'least rate of a branch' },
-  'max-rate': { type: 'number', group: 'DropBP:', describe: 'highest rate of a branch' },
-  policy: {
-    choices: Object.keys(POLICIES),
-    group: 'DropBP:',
-    describe: 'exact budget a step, or independent draws',
-  },
-  'sensitivity-at': {
-    type: 'number',
-    group: 'DropBP:',
-    describe: 'share of the steps before sensitivities are measured',
-  },
-  out: {
-    alias: 'o',
-    type: 'string',
-    group: 'Output:',
-    describe: 'directory for checkpoints and results [<model>.trained]',
-  },
-  resume: { type: 'string', group: 'Output:', describe: 'go on from the latest or the given checkpoint' },
-  force: { type: 'boolean', group: 'Output:', describe: 'start anew over earlier checkpoints' },
-  'evaluate-every': { type: 'number', group: 'Output:', describe: 'steps between validations' },
-  'save-every': { type: 'number', group: 'Output:', describe: 'steps between checkpoints' },
-  keep: { type: 'number', group: 'Output:', describe: 'checkpoints to keep' },
-  export: { type: 'boolean', group: 'Output:', describe: 'write the trained inference model' },
-  source: { type: 'string', group: 'Output:', describe: 'the source model, where it was moved' },
-  json: { type: 'boolean', group: 'Output:', describe: 'events as JSON lines on stdout' },
-  'log-every': { type: 'number', group: 'Output:', describe: 'steps between lines in a pipe' },
-  provider: { type: 'string', group: 'Running:', describe: 'execution provider' },
-  threads: { type: 'number', group: 'Running:', describe: 'threads of an operator' },
-} as const satisfies Record<string, Options>
-
-/** Defaults that `--help` shows and that are not settings. */
-const SHOWN: Readonly<Record<string, string | number | boolean>> = {
-  export: true,
-  provider: 'cpu',
-  ...Object.fromEntries(Object.entries(DEFAULTS).map(([key, value]) => [kebab(key), value])),
-}
+import { GROUPS, OPTIONS } from './options/index.js'
+import { camel, kebab, type Option } from './options/option.js'
+import type { GivenSettings } from './settings.js'
 
 /** What the command line says. */
 export interface TrainCommand {
+  /** A compiled directory or an .onnx model. */
   model: string
   settings: GivenSettings
-  out?: string
-  /** Empty for the latest. */
-  resume?: string
-  force: boolean
-  export: boolean
-  source?: string
-  json: boolean
-  logEvery?: number
-  provider: string
-  threads?: number
 }
+
+type Arguments = Record<string, unknown> & { _: (string | number)[] }
 
 /**
  * Parses a command line; undefined where it asked for help or the version, which is printed then.
@@ -102,7 +29,7 @@ export async function parseFlags(
     .usage(
       '$0 <model> --data <file> [options]\n\nTrains a directory made by dropbp-compile, or an .onnx model, which is compiled first.',
     )
-    .options(withDefaults())
+    .options(flags())
     .parserConfiguration({ 'camel-case-expansion': false, 'duplicate-arguments-array': false })
     .strictOptions()
     .wrap(Math.min(110, process.stdout.columns ?? 100))
@@ -117,83 +44,43 @@ export async function parseFlags(
     answered = true
     process.stdout.write(`${output}\n`)
   })
-  return answered ? undefined : toCommand(given as Record<string, unknown> & { _: (string | number)[] })
+  return answered ? undefined : toCommand(given as Arguments)
 }
 
 function usage(message: string): UsageError {
   const unknown = /^Unknown arguments?: ([^,\s]+)/.exec(message)?.[1]
-  const hint = unknown === undefined ? '' : didYouMean(unknown, Object.keys(OPTIONS), '--')
+  const hint = unknown === undefined ? '' : didYouMean(unknown, Object.keys(OPTIONS).map(kebab), '--')
   return new UsageError('usage', `${message}${hint || '; see dropbp-train --help'}`)
 }
 
-/** Defaults are shown but not set, so that a checkpoint's settings come between them and the flags. */
-function withDefaults(): Record<string, Options> {
+function flags(): Record<string, Options> {
   return Object.fromEntries(
-    Object.entries(OPTIONS).map(([name, option]) => {
-      const shown = SHOWN[name]
-      const describe = shown === undefined ? option.describe : `${option.describe} [${shown}]`
-      return [
-        name,
-        {
-          ...option,
-          describe,
-          ...('type' in option && option.type !== 'boolean' ? { requiresArg: name !== 'resume' } : {}),
-        },
-      ]
-    }),
+    Object.entries(GROUPS).flatMap(([group, options]) =>
+      Object.entries<Option>(options).map(([name, option]) => [kebab(name), flag(option, group)]),
+    ),
   )
 }
 
-function kebab(key: string): string {
-  return key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)
-}
-
-function toCommand(given: Record<string, unknown> & { _: (string | number)[] }): TrainCommand {
-  const [model, ...rest] = given._
-  if (model === undefined) throw usage('name a compiled directory or an .onnx model')
-  if (rest.length > 0) throw usage(`one model at a time, not also ${rest.join(' ')}; data goes to --data`)
-  const value = <T>(name: keyof typeof OPTIONS): T | undefined => given[name] as T | undefined
-  const settings: Record<string, unknown> = {}
-  for (const key of SETTING_KEYS) settings[key] = given[kebab(key)]
+/** Defaults are shown but not set, so that a checkpoint's settings come between them and the flags. */
+function flag(option: Option, group: string): Options {
+  const shown = option.default === undefined ? '' : ` [${String(option.default)}]`
   return {
-    model: String(model),
-    settings: settings as GivenSettings,
-    out: value('out'),
-    resume: value('resume'),
-    force: value<boolean>('force') ?? false,
-    export: value<boolean>('export') ?? true,
-    source: value('source'),
-    json: value<boolean>('json') ?? false,
-    logEvery: value('log-every'),
-    provider: value<string>('provider') ?? 'cpu',
-    threads: value('threads'),
+    ...(option.type === 'list' ? { type: 'string', array: true, nargs: 1 } : { type: option.type }),
+    group: `${group}:`,
+    describe: `${option.describe}${shown}`,
+    ...(option.alias === undefined ? {} : { alias: option.alias }),
+    ...('choices' in option && option.choices ? { choices: option.choices } : {}),
+    ...(option.type === 'boolean' ? {} : { requiresArg: !('bare' in option && option.bare) }),
   }
 }
 
-const SETTING_KEYS: readonly (keyof GivenSettings)[] = [
-  'data',
-  'validationData',
-  'validation',
-  'tokenizer',
-  'binType',
-  'seq',
-  'batch',
-  'accumulate',
-  'steps',
-  'epochs',
-  'learningRate',
-  'schedule',
-  'warmup',
-  'weightDecay',
-  'clip',
-  'seed',
-  'dropRate',
-  'rates',
-  'minRate',
-  'maxRate',
-  'policy',
-  'sensitivityAt',
-  'evaluateEvery',
-  'saveEvery',
-  'keep',
-]
+function toCommand(given: Arguments): TrainCommand {
+  const [model, ...rest] = given._
+  if (model === undefined) throw usage('name a compiled directory or an .onnx model')
+  if (rest.length > 0) throw usage(`one model at a time, not also ${rest.join(' ')}; data goes to --data`)
+  const settings = Object.entries(given).flatMap(([name, value]) => {
+    const key = camel(name)
+    return Object.hasOwn(OPTIONS, key) && value !== undefined ? [[key, value] as const] : []
+  })
+  return { model: String(model), settings: Object.fromEntries(settings) as GivenSettings }
+}

@@ -15,8 +15,8 @@ import { prepareData, type PreparedData } from './data.js'
 import type { TrainCommand } from './flags.js'
 import { makeReporter, type Reporter } from './report.js'
 import {
-  checkRange,
   resolveSettings,
+  storedSettings,
   warmupSteps,
   type GivenSettings,
   type TrainSettings,
@@ -28,31 +28,25 @@ const INTERRUPTED = { SIGINT: 130, SIGTERM: 143 } as const
 const SIGNALS = Object.keys(INTERRUPTED) as (keyof typeof INTERRUPTED)[]
 
 /** Trains and returns the exit code. */
-export async function train(command: TrainCommand): Promise<number> {
-  checkRange(command.threads, { flag: 'threads', min: 1, integer: true })
-  checkRange(command.logEvery, { flag: 'log-every', min: 1, integer: true })
-  const reporter = makeReporter(command)
+export async function train({ model, settings: given }: TrainCommand): Promise<number> {
+  const reporter = makeReporter({ json: given.json ?? false, logEvery: given.logEvery })
   try {
-    const directory = await compiledDirectory(command.model, reporter)
+    const directory = await compiledDirectory(model, reporter)
     const compiled = openCompiled(directory)
-    const source = command.export ? locateSource(compiled, command.source) : undefined
-    const out = command.out ?? defaultOut(directory)
+    const source = (given.export ?? true) ? locateSource(compiled, given.source) : undefined
+    const out = given.out ?? defaultOut(directory)
     const checkpoints = path.join(out, 'checkpoint')
-    const from = startingPoint(command, checkpoints, reporter)
+    const from = startingPoint(given, checkpoints, reporter)
     const settings = resolveSettings(
-      command.settings,
+      given,
       from === null ? null : (readCheckpoint(from).state.settings as GivenSettings),
     )
     const data = prepareData(compiled, settings)
     settings.steps = data.steps
-    const trainer = await openTrainer(command, directory, settings)
+    const trainer = await openTrainer(directory, settings)
     try {
-      return await new Run(command, compiled, settings, data, trainer, reporter, {
-        out,
-        checkpoints,
-        source,
-        from,
-      }).execute()
+      const places = { model, out, checkpoints, source, from }
+      return await new Run(compiled, settings, data, trainer, reporter, places).execute()
     } finally {
       await trainer.release()
     }
@@ -80,7 +74,7 @@ function defaultOut(directory: string): string {
 
 /** The checkpoint to go on from; without --resume, earlier ones are not mixed with a new training. */
 function startingPoint(
-  { resume, force }: TrainCommand,
+  { resume, force }: GivenSettings,
   checkpoints: string,
   reporter: Reporter,
 ): string | null {
@@ -102,24 +96,9 @@ function startingPoint(
   return null
 }
 
-function openTrainer(
-  { provider, threads }: TrainCommand,
-  directory: string,
-  settings: TrainSettings,
-): Promise<Trainer> {
-  const {
-    dropRate,
-    minRate,
-    maxRate,
-    policy,
-    seed,
-    rates,
-    sensitivityAt,
-    learningRate,
-    schedule,
-    clip,
-    weightDecay,
-  } = settings
+function openTrainer(directory: string, settings: TrainSettings): Promise<Trainer> {
+  const { dropRate, minRate, maxRate, policy, seed, clip, weightDecay, provider, threads } = settings
+  const { learningRate, schedule, rates, sensitivityAt } = settings
   const steps = settings.steps!
   return Trainer.open(directory, {
     steps,
@@ -136,6 +115,8 @@ function openTrainer(
 }
 
 interface Places {
+  /** The compiled directory or model, as named on the command line. */
+  model: string
   out: string
   checkpoints: string
   source: string | undefined
@@ -150,7 +131,6 @@ class Run {
   private readonly sums = { steps: 0, tokens: 0, dropRate: 0, backwardSkipped: 0 }
 
   constructor(
-    private readonly command: TrainCommand,
     private readonly compiled: CompiledModel,
     private readonly settings: TrainSettings,
     private readonly data: PreparedData,
@@ -165,7 +145,7 @@ class Run {
       if (position) this.data.train.seek(position)
     }
     this.reporter.start({
-      model: this.command.model,
+      model: this.places.model,
       sites: this.compiled.manifest.sites.length,
       parameters: this.trainer.state.parameters.reduce((n, p) => n + p.shape.reduce((a, b) => a * b, 1), 0),
       steps: this.data.steps,
@@ -198,7 +178,7 @@ class Run {
       checkpoints: this.places.checkpoints,
       saveEvery,
       keep,
-      settings: this.settings,
+      settings: storedSettings(this.settings),
       signal: this.stop.signal,
     })
     for await (const event of events) {
@@ -246,8 +226,10 @@ class Run {
   }
 
   private resumeCommand(): string {
-    const out = this.command.out === undefined ? '' : ` --out ${this.command.out}`
-    const source = this.command.source === undefined ? '' : ` --source ${this.command.source}`
-    return `dropbp-train ${this.command.model} --resume${out}${source}`
+    const { out, source } = this.settings
+    const flags = Object.entries({ out, source }).flatMap(([flag, value]) =>
+      value === undefined ? [] : [` --${flag} ${value}`],
+    )
+    return `dropbp-train ${this.places.model} --resume${flags.join('')}`
   }
 }

@@ -1,0 +1,26 @@
+/** What is written, and shown meanwhile. */
+import type { OptionTable } from './option.js'
+
+export const output = {
+  out: {
+    type: 'string',
+    alias: 'o',
+    transient: true,
+    describe: 'directory for checkpoints and results [<model>.trained]',
+  },
+  export: {
+    type: 'boolean',
+    transient: true,
+    default: true,
+    describe: 'write the trained inference model',
+  },
+  source: { type: 'string', transient: true, describe: 'the source model, where it was moved' },
+  json: { type: 'boolean', transient: true, describe: 'events as JSON lines on stdout' },
+  logEvery: {
+    type: 'number',
+    transient: true,
+    min: 1,
+    integer: true,
+    describe: 'steps between lines in a pipe',
+  },
+} as const satisfies OptionTable
