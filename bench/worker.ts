@@ -5,10 +5,10 @@
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Batch } from '../runtime/batch.js'
-import { GradientSet } from '../runtime/gradients.js'
+import { GradientSet } from '../runtime/training/gradients.js'
 import { openCompiled } from '../runtime/manifest.js'
-import { TrainingState } from '../runtime/state.js'
-import { TrainingGraph } from '../runtime/training-graph.js'
+import { TrainingState } from '../runtime/training/state.js'
+import { TrainingGraph } from '../runtime/training/graph.js'
 import { memory, resetPeak } from './memory.js'
 import type { StepReply, StepRequest } from './rival.js'
 

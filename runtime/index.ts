@@ -8,7 +8,7 @@ export {
   readCheckpoint,
   type CheckpointState,
   type SavedCheckpoint,
-} from './checkpoint.js'
+} from './checkpoint/checkpoint.js'
 export {
   batchesOnce,
   fixedBatch,
@@ -20,9 +20,14 @@ export {
   type DataPosition,
   type LanguageDataOptions,
 } from './data.js'
-export { exportModel, exportParameters, locateSource } from './export.js'
-export { GradientSet } from './gradients.js'
-export { DropBPHandler, type HandlerOptions, type HandlerState, type MeasureGradients } from './handler.js'
+export { exportModel, exportParameters, locateSource } from './export/export.js'
+export { GradientSet } from './training/gradients.js'
+export {
+  DropBPHandler,
+  type HandlerOptions,
+  type HandlerState,
+  type MeasureGradients,
+} from './dropbp/handler.js'
 export { openCompiled, parseManifest, type CompiledModel } from './manifest.js'
 export {
   bernoulli,
@@ -31,10 +36,10 @@ export {
   type DrawRequest,
   type MaskPolicy,
   type PolicyName,
-} from './policy.js'
-export { Presence, trainableParameters, type Mask, type TrainableSpec } from './presence.js'
+} from './policies/index.js'
+export { Presence, trainableParameters, type Mask, type TrainableSpec } from './dropbp/presence.js'
 export { Random } from './random.js'
-export { allocateRates, type AllocationRequest, type RateBounds } from './rates.js'
+export { allocateRates, type AllocationRequest, type RateBounds } from './dropbp/rates.js'
 export { readSafetensors, SafetensorsFile, writeSafetensors } from '../src/safetensors.js'
 export {
   makeSchedule,
@@ -42,7 +47,7 @@ export {
   type Schedule,
   type ScheduleKind,
   type ScheduleOptions,
-} from './schedule.js'
+} from './schedules/index.js'
 export {
   openSession,
   type Fetches,
@@ -50,7 +55,7 @@ export {
   type SessionFactory,
   type SessionOptions,
 } from './session.js'
-export { TrainingState } from './state.js'
+export { TrainingState } from './training/state.js'
 export { floatsOf, scalar, zeros, type HostTensor, type TypedArray } from '../src/host-tensor.js'
 export { checkTokens, readTokens, type TokenOptions, type Tokens } from './tokens.js'
 export type {
@@ -60,6 +65,6 @@ export type {
   StepResult,
   TrainerOptions,
   TrainEvent,
-} from './events.js'
+} from './training/events.js'
 export { Trainer } from './trainer.js'
-export { TrainingGraph, type Hyperparameters } from './training-graph.js'
+export { TrainingGraph, type Hyperparameters } from './training/graph.js'

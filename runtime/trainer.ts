@@ -3,7 +3,12 @@ import path from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { DropBPError, UsageError } from '../src/errors.js'
 import { checkBatch, countedLabels, countedTokens, type Batch } from './batch.js'
-import { readCheckpoint, writeCheckpoint, type CheckpointState, type SavedCheckpoint } from './checkpoint.js'
+import {
+  readCheckpoint,
+  writeCheckpoint,
+  type CheckpointState,
+  type SavedCheckpoint,
+} from './checkpoint/checkpoint.js'
 import type { DataPosition } from './data.js'
 import type {
   EvaluationResult,
@@ -12,15 +17,15 @@ import type {
   StepResult,
   TrainEvent,
   TrainerOptions,
-} from './events.js'
-import { exportModel, exportParameters } from './export.js'
-import { GradientSet } from './gradients.js'
-import { DropBPHandler } from './handler.js'
+} from './training/events.js'
+import { exportModel, exportParameters } from './export/export.js'
+import { GradientSet } from './training/gradients.js'
+import { DropBPHandler } from './dropbp/handler.js'
 import { openCompiled, type CompiledModel } from './manifest.js'
-import type { Mask } from './presence.js'
-import { makeSchedule, type Schedule } from './schedule.js'
-import { TrainingState } from './state.js'
-import { checkHyperparameters, TrainingGraph } from './training-graph.js'
+import type { Mask } from './dropbp/presence.js'
+import { makeSchedule, type Schedule } from './schedules/index.js'
+import { TrainingState } from './training/state.js'
+import { checkHyperparameters, TrainingGraph } from './training/graph.js'
 
 /** Trains a compiled model. Make one with `Trainer.open`. */
 export class Trainer {

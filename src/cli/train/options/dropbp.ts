@@ -1,5 +1,5 @@
 /** Which branches skip their backward. */
-import { POLICIES, type PolicyName } from '../../../../runtime/policy.js'
+import { POLICIES, type PolicyName } from '../../../../runtime/policies/index.js'
 import type { OptionTable } from './option.js'
 
 export const dropbp = {

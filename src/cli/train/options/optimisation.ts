@@ -1,5 +1,5 @@
 /** How the weights change. */
-import { SCHEDULES } from '../../../../runtime/schedule.js'
+import { SCHEDULES } from '../../../../runtime/schedules/index.js'
 import type { OptionTable } from './option.js'
 
 export const optimisation = {

@@ -1,5 +1,5 @@
 /** Drawing masks: which sites keep their backward in one pass, given each site's drop rate and FLOPs. */
-import type { Random } from './random.js'
+import type { Random } from '../random.js'
 
 /** What a policy draws from. */
 export interface DrawRequest {

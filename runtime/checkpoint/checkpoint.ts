@@ -4,13 +4,13 @@
  */
 import fs from 'node:fs'
 import path from 'node:path'
-import { DropBPError, IOError } from '../src/errors.js'
-import type { DataPosition } from './data.js'
-import { digestFile, guarded, syncDirectory, writeDurably, type FileDigest } from '../src/files.js'
-import type { HandlerState } from './handler.js'
-import { writeSafetensors } from '../src/safetensors.js'
-import type { TrainingState } from './state.js'
-import type { HostTensor } from '../src/host-tensor.js'
+import { DropBPError, IOError } from '../../src/errors.js'
+import type { DataPosition } from '../data.js'
+import { digestFile, guarded, syncDirectory, writeDurably, type FileDigest } from '../../src/files.js'
+import type { HandlerState } from '../dropbp/handler.js'
+import { writeSafetensors } from '../../src/safetensors.js'
+import type { TrainingState } from '../training/state.js'
+import type { HostTensor } from '../../src/host-tensor.js'
 
 /** What a checkpoint holds beside tensors. */
 export interface CheckpointState {

@@ -1,5 +1,5 @@
 /** Assigning drop rates to sites so that the expected backward FLOPs meet a target. */
-import { DropBPError, UsageError } from '../src/errors.js'
+import { DropBPError, UsageError } from '../../src/errors.js'
 
 /** Bounds of every site's rate. */
 export interface RateBounds {

@@ -1,11 +1,11 @@
 /** `DropBPHandler`: drop rates, masks and their bookkeeping, with the operations of the official library. */
-import { DropBPError, UsageError } from '../src/errors.js'
-import { evaluateExpr } from '../src/expr.js'
-import type { Manifest, SiteSpec } from '../src/manifest.js'
-import type { Dims } from './batch.js'
-import { POLICIES, type MaskPolicy, type PolicyName } from './policy.js'
+import { DropBPError, UsageError } from '../../src/errors.js'
+import { evaluateExpr } from '../../src/expr.js'
+import type { Manifest, SiteSpec } from '../../src/manifest.js'
+import type { Dims } from '../batch.js'
+import { POLICIES, type MaskPolicy, type PolicyName } from '../policies/index.js'
 import { Presence, type Mask } from './presence.js'
-import { Random } from './random.js'
+import { Random } from '../random.js'
 import { allocateRates, checkBounds, type RateBounds } from './rates.js'
 
 export interface HandlerOptions extends Partial<RateBounds> {

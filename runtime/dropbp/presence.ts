@@ -1,5 +1,5 @@
 /** Which gradients a mask leaves present. */
-import type { Manifest, ParameterSpec } from '../src/manifest.js'
+import type { Manifest, ParameterSpec } from '../../src/manifest.js'
 
 /** One bool a site, in the manifest's order; false drops the site's backward. */
 export type Mask = readonly boolean[]

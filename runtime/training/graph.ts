@@ -1,13 +1,13 @@
 /** The graphs of a compiled directory as operations: gradients of a batch, one optimizer step, the loss. */
 import path from 'node:path'
-import { UsageError } from '../src/errors.js'
-import { batchFeeds, type Batch } from './batch.js'
+import { UsageError } from '../../src/errors.js'
+import { batchFeeds, type Batch } from '../batch.js'
 import type { GradientSet } from './gradients.js'
-import type { CompiledModel } from './manifest.js'
-import { Presence, type Mask } from './presence.js'
-import { openSession, type Session, type SessionFactory, type SessionOptions } from './session.js'
+import type { CompiledModel } from '../manifest.js'
+import { Presence, type Mask } from '../dropbp/presence.js'
+import { openSession, type Session, type SessionFactory, type SessionOptions } from '../session.js'
 import type { TrainingState } from './state.js'
-import { floatsOf, scalar } from '../src/host-tensor.js'
+import { floatsOf, scalar } from '../../src/host-tensor.js'
 
 /** Scalar inputs of the optimizer by name. */
 export type Hyperparameters = Readonly<Record<string, number>>

@@ -1,5 +1,5 @@
 /** Learning-rate schedules. */
-import { UsageError } from '../src/errors.js'
+import { UsageError } from '../../src/errors.js'
 
 export const SCHEDULES = ['constant', 'linear', 'cosine'] as const
 

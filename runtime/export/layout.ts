@@ -1,7 +1,7 @@
 /** How a parameter's stored values relate to a tensor elsewhere: as they are, transposed, or through a folded expression. */
-import { DropBPError } from '../src/errors.js'
-import { parseExpr } from '../src/expr.js'
-import { floatsOf, zeros, type HostTensor } from '../src/host-tensor.js'
+import { DropBPError } from '../../src/errors.js'
+import { parseExpr } from '../../src/expr.js'
+import { floatsOf, zeros, type HostTensor } from '../../src/host-tensor.js'
 
 /** A change of values or layout. */
 export type Mapping = (tensor: HostTensor) => HostTensor

@@ -1,11 +1,11 @@
 /** What training changes: parameters and optimizer state, in buffers that the graphs read and write directly. */
-import { DropBPError, IOError } from '../src/errors.js'
-import type { Manifest, OptimizerSpec } from '../src/manifest.js'
+import { DropBPError, IOError } from '../../src/errors.js'
+import type { Manifest, OptimizerSpec } from '../../src/manifest.js'
 import type { GradientSet } from './gradients.js'
-import { trainableParameters, type TrainableSpec } from './presence.js'
-import { SafetensorsFile } from '../src/safetensors.js'
-import type { Fetches } from './session.js'
-import { zeros, type HostTensor } from '../src/host-tensor.js'
+import { trainableParameters, type TrainableSpec } from '../dropbp/presence.js'
+import { SafetensorsFile } from '../../src/safetensors.js'
+import type { Fetches } from '../session.js'
+import { zeros, type HostTensor } from '../../src/host-tensor.js'
 
 /** A value and where its successor is written: another buffer, or the same one where the optimizer works in place. */
 interface Slot {

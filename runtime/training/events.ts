@@ -1,11 +1,11 @@
 /** What a trainer is told, and what it tells. */
-import type { Batch } from './batch.js'
-import type { BatchSource } from './data.js'
-import type { HandlerOptions } from './handler.js'
-import type { Mask } from './presence.js'
-import type { ScheduleKind } from './schedule.js'
-import type { SessionFactory, SessionOptions } from './session.js'
-import type { Hyperparameters } from './training-graph.js'
+import type { Batch } from '../batch.js'
+import type { BatchSource } from '../data.js'
+import type { HandlerOptions } from '../dropbp/handler.js'
+import type { Mask } from '../dropbp/presence.js'
+import type { ScheduleKind } from '../schedules/index.js'
+import type { SessionFactory, SessionOptions } from '../session.js'
+import type { Hyperparameters } from './graph.js'
 
 export interface TrainerOptions {
   /** Optimizer steps of the whole training. */

@@ -1,7 +1,7 @@
 /** Gradients: one a parameter, absent where a step computed none. */
-import { DropBPError } from '../src/errors.js'
-import type { TrainableSpec } from './presence.js'
-import { floatsOf, type HostTensor } from '../src/host-tensor.js'
+import { DropBPError } from '../../src/errors.js'
+import type { TrainableSpec } from '../dropbp/presence.js'
+import { floatsOf, type HostTensor } from '../../src/host-tensor.js'
 
 /** The gradients of one step or micro-batch. */
 export class GradientSet {
