@@ -4,7 +4,7 @@
  */
 import path from 'node:path'
 import { createInterface } from 'node:readline'
-import type { Batch } from '../runtime/batch.js'
+import type { Batch } from '../runtime/data/batch.js'
 import { GradientSet } from '../runtime/training/gradients.js'
 import { openCompiled } from '../runtime/manifest.js'
 import { TrainingState } from '../runtime/training/state.js'

@@ -1,7 +1,6 @@
 /** The runtime: trains compiled directories on ONNX Runtime. Re-exports only. */
 export { DropBPError, exitCode, IOError, UsageError } from '../src/errors.js'
 export type { Manifest, ParameterSpec, SiteSpec } from '../src/manifest.js'
-export { checkBatch, countedLabels, countedTokens, type Batch, type Dims } from './batch.js'
 export {
   latestCheckpoint,
   listCheckpoints,
@@ -9,17 +8,7 @@ export {
   type CheckpointState,
   type SavedCheckpoint,
 } from './checkpoint/checkpoint.js'
-export {
-  batchesOnce,
-  fixedBatch,
-  fixedLength,
-  LanguageBatches,
-  TokenWindows,
-  vocabulary,
-  type BatchSource,
-  type DataPosition,
-  type LanguageDataOptions,
-} from './data.js'
+export * from './data/index.js'
 export { exportModel, exportParameters, locateSource } from './export/export.js'
 export { GradientSet } from './training/gradients.js'
 export {
@@ -57,7 +46,6 @@ export {
 } from './session.js'
 export { TrainingState } from './training/state.js'
 export { floatsOf, scalar, zeros, type HostTensor, type TypedArray } from '../src/host-tensor.js'
-export { checkTokens, readTokens, type TokenOptions, type Tokens } from './tokens.js'
 export type {
   EvaluationResult,
   FitOptions,

@@ -2,14 +2,14 @@
 import path from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { DropBPError, UsageError } from '../src/errors.js'
-import { checkBatch, countedLabels, countedTokens, type Batch } from './batch.js'
+import { checkBatch, countedLabels, countedTokens, type Batch } from './data/batch.js'
 import {
   readCheckpoint,
   writeCheckpoint,
   type CheckpointState,
   type SavedCheckpoint,
 } from './checkpoint/checkpoint.js'
-import type { DataPosition } from './data.js'
+import type { DataPosition } from './data/batch-source.js'
 import type {
   EvaluationResult,
   FitOptions,
@@ -119,11 +119,11 @@ export class Trainer {
   }
 
   /** The mean loss over batches, without training. */
-  async evaluate(batches: Iterable<Batch>): Promise<EvaluationResult> {
+  async evaluate(batches: Iterable<Batch> | AsyncIterable<Batch>): Promise<EvaluationResult> {
     let total = 0
     let labels = 0
     let count = 0
-    for (const batch of batches) {
+    for await (const batch of batches) {
       checkBatch(this.compiled.manifest, batch)
       const weight = countedLabels(this.compiled.manifest, batch)
       if (weight > 0) total += weight * (await this.graph.loss(this.state, batch))
@@ -154,7 +154,8 @@ export class Trainer {
     const { steps } = this.options
     let saved = this.stepsDone
     while (this.stepsDone < steps && !signal?.aborted) {
-      const batches = Array.from({ length: accumulate }, () => data.next())
+      const batches: Batch[] = []
+      while (batches.length < accumulate) batches.push(await data.next())
       if (this.ratesAreDue()) yield await this.rateEvent(batches[0]!)
       yield { type: 'step', ...(await this.trainStep(batches)) }
       const last = this.stepsDone === steps

@@ -5,7 +5,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { DropBPError, IOError } from '../../src/errors.js'
-import type { DataPosition } from '../data.js'
+import type { DataPosition } from '../data/batch-source.js'
 import { digestFile, guarded, syncDirectory, writeDurably, type FileDigest } from '../../src/files.js'
 import type { HandlerState } from '../dropbp/handler.js'
 import { writeSafetensors } from '../../src/safetensors.js'

@@ -2,7 +2,7 @@
 import { DropBPError, UsageError } from '../../src/errors.js'
 import { evaluateExpr } from '../../src/expr.js'
 import type { Manifest, SiteSpec } from '../../src/manifest.js'
-import type { Dims } from '../batch.js'
+import type { Dims } from '../data/batch.js'
 import { POLICIES, type MaskPolicy, type PolicyName } from '../policies/index.js'
 import { Presence, type Mask } from './presence.js'
 import { Random } from '../random.js'

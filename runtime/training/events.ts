@@ -1,6 +1,6 @@
 /** What a trainer is told, and what it tells. */
-import type { Batch } from '../batch.js'
-import type { BatchSource } from '../data.js'
+import type { Batch } from '../data/batch.js'
+import type { BatchSource } from '../data/batch-source.js'
 import type { HandlerOptions } from '../dropbp/handler.js'
 import type { Mask } from '../dropbp/presence.js'
 import type { ScheduleKind } from '../schedules/index.js'
@@ -70,7 +70,7 @@ export interface FitOptions {
   /** Micro-batches of a step. */
   accumulate?: number
   /** Batches to evaluate on, afresh at each evaluation. */
-  validation?: () => Iterable<Batch>
+  validation?: () => Iterable<Batch> | AsyncIterable<Batch>
   /** Evaluate every so many steps, and at the end. */
   evaluateEvery?: number
   /** Checkpoint directory. */

@@ -1,7 +1,7 @@
 /** The graphs of a compiled directory as operations: gradients of a batch, one optimizer step, the loss. */
 import path from 'node:path'
 import { UsageError } from '../../src/errors.js'
-import { batchFeeds, type Batch } from '../batch.js'
+import { batchFeeds, type Batch } from '../data/batch.js'
 import type { GradientSet } from './gradients.js'
 import type { CompiledModel } from '../manifest.js'
 import { Presence, type Mask } from '../dropbp/presence.js'

@@ -1,8 +1,8 @@
 /** Batches: what one pass through a graph is fed, and what can be checked of it beforehand. */
-import { DropBPError, UsageError } from '../src/errors.js'
-import { parseExpr } from '../src/expr.js'
-import type { LabelSpec, Manifest, TensorSpec } from '../src/manifest.js'
-import { elementAt, type HostTensor } from '../src/host-tensor.js'
+import { DropBPError, UsageError } from '../../src/errors.js'
+import { parseExpr } from '../../src/expr.js'
+import type { LabelSpec, Manifest, TensorSpec } from '../../src/manifest.js'
+import { elementAt, type HostTensor } from '../../src/host-tensor.js'
 
 /** Feeds of one pass: the model's inputs, and labels unless an output is itself the loss. */
 export interface Batch {

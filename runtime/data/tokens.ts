@@ -2,8 +2,8 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { Tokenizer } from '@huggingface/tokenizers'
-import { DropBPError, IOError, UsageError } from '../src/errors.js'
-import { guarded } from '../src/files.js'
+import { DropBPError, IOError, UsageError } from '../../src/errors.js'
+import { guarded } from '../../src/files.js'
 
 /** A sequence of token numbers. */
 export type Tokens = Uint8Array | Uint16Array | Uint32Array | Int32Array

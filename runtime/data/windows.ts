@@ -1,24 +1,11 @@
 /** Training data for language models: windows of a token sequence, split and shuffled reproducibly, as batches. */
-import { DropBPError, UsageError } from '../src/errors.js'
-import type { Manifest, TensorSpec } from '../src/manifest.js'
+import { DropBPError, UsageError } from '../../src/errors.js'
+import type { Manifest, TensorSpec } from '../../src/manifest.js'
 import type { Batch } from './batch.js'
-import { Random } from './random.js'
-import { zeros, type HostTensor } from '../src/host-tensor.js'
+import type { BatchSource, DataPosition } from './batch-source.js'
+import { Random } from '../random.js'
+import { zeros, type HostTensor } from '../../src/host-tensor.js'
 import type { Tokens } from './tokens.js'
-
-/** An endless source of batches that can be taken back to where it was. */
-export interface BatchSource {
-  next(): Batch
-  /** Where the source stands; plain JSON. */
-  position(): DataPosition
-  seek(position: DataPosition): void
-}
-
-/** Place in a shuffled data set: windows of `epoch` already delivered. */
-export interface DataPosition {
-  epoch: number
-  index: number
-}
 
 /** Consecutive, non-overlapping windows of a token sequence; a shorter rest is left out. */
 export class TokenWindows {
