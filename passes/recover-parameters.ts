@@ -7,6 +7,7 @@ import { ClaimReader } from './parameters/claims.js'
 import { isSinusoidal } from './parameters/data.js'
 import { unfold } from './parameters/derived.js'
 import { lostParameters } from './parameters/notes.js'
+import { joinReshapedCopies } from './parameters/reshaped.js'
 import { Spelling } from './parameters/spelling.js'
 import { nameTies, restoreTies, tieNotes, type BuilderFor } from './parameters/ties.js'
 import { readWeights, type Weight } from './parameters/weights.js'
@@ -25,9 +26,9 @@ export const recoverParameters: Pass = {
     const spelling = new Spelling(graph)
     const reader = new ClaimReader(graph, spelling, isFromPyTorch(model.producerName, graph))
     const builder: BuilderFor = ({ node }) => new Builder(model, graph, table, inheritFrom(node))
-    const weights = restoreTies(readWeights(graph, reader, notes), builder, notes).map((w) =>
-      unfold(w, builder),
-    )
+    const read = restoreTies(readWeights(graph, reader, notes), builder, notes)
+    joinReshapedCopies(graph, read, builder)
+    const weights = read.map((w) => unfold(w, builder))
     nameTies(weights)
     ctx.parameters = weights.map(toParameter)
     notes.push(...tieNotes(weights), ...lostParameters(graph, spelling, ctx.parameters))

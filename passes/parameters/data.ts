@@ -24,6 +24,12 @@ export function isEqual(a: Tensor, b: Tensor): boolean {
   return Buffer.compare(a.bytes(), b.bytes()) === 0
 }
 
+/** Whether two tensors hold the same elements in the same order under different shapes. */
+export function isReshaped(a: Tensor, b: Tensor): boolean {
+  if (a.dtype !== b.dtype || a.size !== b.size || String(a.shape) === String(b.shape)) return false
+  return Buffer.compare(a.bytes(), b.bytes()) === 0
+}
+
 /** Whether two matrices hold the same numbers, one transposed. */
 export function isTransposed(a: Tensor, b: Tensor): boolean {
   const [rows, columns] = a.shape

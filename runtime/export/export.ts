@@ -9,7 +9,7 @@ import { allGraphs } from '../../src/order.js'
 import { Tensor } from '../../src/tensor.js'
 import type { DType } from '../../src/types.js'
 import { digestFile, replaceFile } from '../../src/files.js'
-import { affine, sameValues, transpose, type Mapping } from './layout.js'
+import { affine, reshape, sameValues, transpose, type Mapping } from './layout.js'
 import type { CompiledModel } from '../manifest.js'
 import { SafetensorsFile, writeSafetensors } from '../../src/safetensors.js'
 import type { TrainingState } from '../training/state.js'
@@ -122,6 +122,7 @@ function mappingOf(spec: ParameterSpec, start: HostTensor, value: Value): Mappin
   const original = fromTensor(value.data!)
   const same: Mapping = (t) => t
   const candidates: Mapping[] = start.shape.length === 2 ? [same, transpose] : [same]
+  if (start.data.length === original.data.length) candidates.push(reshape(original.shape))
   if (spec.source.derived !== null) {
     const apply = affine(spec.source.derived)
     candidates.push(

@@ -1,4 +1,4 @@
-/** How a parameter's stored values relate to a tensor elsewhere: as they are, transposed, or through a folded expression. */
+/** How a parameter's stored values relate to a tensor elsewhere: as they are, in another layout, or through a folded expression. */
 import { DropBPError } from '../../src/errors.js'
 import { parseExpr } from '../../src/expr.js'
 import { floatsOf, zeros, type HostTensor } from '../../src/host-tensor.js'
@@ -14,6 +14,11 @@ export const transpose: Mapping = (tensor) => {
   const to = result.data as Float32Array
   for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) to[j * rows + i] = from[i * columns + j]!
   return result
+}
+
+/** The same elements under another shape. */
+export function reshape(shape: readonly number[]): Mapping {
+  return (tensor) => ({ ...tensor, shape })
 }
 
 /** The function of an expression over one symbol, such as `1 + w`: a·w + b. */

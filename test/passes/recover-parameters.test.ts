@@ -254,6 +254,21 @@ describe('ties', () => {
     expect(await runModel(ctx.model, feeds)).toEqual(await runModel(parseModel(text), feeds))
   })
 
+  it('that a copy of another shape broke are restored', async () => {
+    const text = torchScript(
+      `g (float[n, 2] x) => (float[1, n, 2] y) <float[2, 2] "fc.weight" = {1, 2, 3, 4}, float[1, 2, 2] "onnx::Mul_5" = {1, 2, 3, 4}> {
+        ["/fc/MatMul"] h = MatMul (x, "fc.weight")
+        ["/Mul"] w = Mul ("onnx::Mul_5", "onnx::Mul_5")
+        ["/MatMul"] y = MatMul (h, w)
+      }`,
+    )
+    const ctx = recover(text)
+    expect(namesOf(ctx)).toEqual(['fc.weight'])
+    expect(named(ctx, 'fc.weight').aliases).toEqual(['onnx::Mul_5'])
+    const feeds = { x: feed('float32', [1, 2], [3, 4]) }
+    expect(await runModel(ctx.model, feeds)).toEqual(await runModel(parseModel(text), feeds))
+  })
+
   it('are not made up where the values differ', () => {
     const text = torchScript(
       HEAD.replaceAll('TABLE', '"tok.weight"')
