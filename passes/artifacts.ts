@@ -1,14 +1,19 @@
 /** The models that a compilation emits, made from the graph at the right points of the pipeline. */
+import { Builder } from '../src/builder.js'
 import { cloneModel, type ValueMap } from '../src/clone.js'
 import { Expr } from '../src/expr.js'
+import { KNOWN_LIMIT, prepareInitializer } from '../src/infer.js'
 import { Graph, Node, Value, type Attribute, type Model } from '../src/ir.js'
 import { DOMAIN } from '../src/ops/dropbp.js'
+import type { OpTable } from '../src/op.js'
 import { removeDeadNodes } from '../src/order.js'
 import { orderLeavesLast } from './execution-order.js'
 import { trimOutputs } from './gating/forward.js'
 import { dissolveDropBP } from './insert-dropbp.js'
 import { lowerModel } from './lower.js'
+import { castWhereNoKernel } from './lowering/kernels.js'
 import type { CompileContext, Parameter, Site } from './pass.js'
+import { narrowed } from '../src/tensor.js'
 import { simplifyModel } from './simplify.js'
 
 /** Name of the gradient output of a parameter. */
@@ -85,6 +90,8 @@ export class EvaluationDraft {
     ownResults(model.graph)
     nameLoss(model)
     exposeParameters(model, ctx.differentiated!.parameters, map)
+    storeNarrow(model, ctx.table)
+    castWhereNoKernel(model, ctx.table)
     return model
   }
 }
@@ -102,6 +109,8 @@ export function trainingModel(ctx: CompileContext): Model {
     value.type = gradientType(p, presentWhen.get(p)?.[0]?.length !== 0)
   })
   exposeParameters(model, parameters, map)
+  storeNarrow(model, ctx.table)
+  castWhereNoKernel(model, ctx.table)
   orderLeavesLast(model)
   return model
 }
@@ -135,6 +144,19 @@ function exposeParameters(model: Model, parameters: readonly Parameter[], map: V
     value.data = undefined
     value.name = p.name
     model.graph.addInput(value)
+  }
+}
+
+/** Weights that are computed with as float32 stay as narrow in the file as the source has them. */
+function storeNarrow(model: Model, table: OpTable): void {
+  const { graph } = model
+  for (const value of [...graph.initializers]) {
+    const data = value.data!.size > KNOWN_LIMIT && narrowed(value.data!)
+    if (!data) continue
+    const stored = graph.addInitializer(`${value.name}_${data.dtype}`, data)
+    prepareInitializer(stored)
+    value.replaceAllUsesWith(new Builder(model, graph, table).cast(stored, 'float32'))
+    graph.removeInitializer(value)
   }
 }
 

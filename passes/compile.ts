@@ -53,12 +53,13 @@ export function newContext(source: Model, request: CompileRequest = {}): Compile
     sites = [],
     optimizer = 'adamw',
     recompute = [],
+    precision = 'auto',
     flat = false,
   } = request
   return {
     model: cloneModel(source),
     table: request.table ?? standardOps,
-    options: { loss, train, freeze, sites, optimizer, recompute, flat },
+    options: { loss, train, freeze, sites, optimizer, recompute, precision, flat },
     parameters: [],
     sites: [],
     declined: [],

@@ -30,6 +30,9 @@ export interface SourceFacts extends SourceInfo {
   readonly producer: string
 }
 
+/** The factor that loss scaling starts with by custom (PyTorch's GradScaler). */
+const LOSS_SCALE = 65536
+
 export function buildManifest(
   ctx: CompileContext,
   source: SourceFacts,
@@ -50,6 +53,7 @@ export function buildManifest(
       output: 'loss',
       labels: loss.labels,
       ...(loss.classes !== undefined && { classes: loss.classes }),
+      ...(loss.scaleInput && { scale: { input: loss.scaleInput.name, default: LOSS_SCALE } }),
     },
     sites: ctx.sites.map((s) => siteSpec(ctx, s)),
     parameters: ctx.parameters.map((p) => parameterSpec(ctx, p)),
@@ -61,7 +65,11 @@ export function buildManifest(
 
 /** The model's own inputs: neither labels nor gates. */
 function modelInputs(ctx: CompileContext): Value[] {
-  const added = new Set<Value | null | undefined>([ctx.loss!.labelInput, ...ctx.sites.map((s) => s.keep)])
+  const added = new Set<Value | null | undefined>([
+    ctx.loss!.labelInput,
+    ctx.loss!.scaleInput,
+    ...ctx.sites.map((s) => s.keep),
+  ])
   return ctx.model.graph.inputs.filter((v) => !added.has(v))
 }
 
@@ -115,6 +123,7 @@ function parameterSpec(ctx: CompileContext, p: Parameter): ParameterSpec {
       derived: p.derived,
       aliases: p.aliases,
       uses: p.uses,
+      ...(p.sourceType && { dtype: p.sourceType }),
     },
     sites: sites.map((s) => s.name),
     presentWhen: present.map((term) => term.map((k) => ctx.sites[k]!.name)),

@@ -3,6 +3,7 @@ import type { Expr } from '../src/expr.js'
 import type { Model, Node, Value } from '../src/ir.js'
 import type { LabelSpec, LossKind, SiteKind } from '../src/manifest.js'
 import type { OpTable } from '../src/op.js'
+import type { DType } from '../src/types.js'
 
 /** What the user asks of a compilation. */
 export interface CompileOptions {
@@ -18,6 +19,11 @@ export interface CompileOptions {
   optimizer: 'adamw' | 'sgd'
   /** Site kinds whose branch is computed again in the backward instead of being kept. */
   recompute: readonly SiteKind[]
+  /**
+   * What half-precision models compute in: `auto` float32, which is what stock ONNX Runtime has CPU kernels for; `source`
+   * the source's own types. Weights train as float32 either way. float32 and float64 models compute in their own type.
+   */
+  precision: 'auto' | 'source'
   /** Emit the flat, ungated graph (dropped gradients are zero instead of absent, and cost as much). */
   flat: boolean
 }
@@ -27,6 +33,8 @@ export interface Parameter {
   name: string
   value: Value
   trainable: boolean
+  /** Element type in the source model, where it is a half type that is computed or trained as float32. */
+  sourceType?: DType
   /** Why it is frozen, where it is. */
   frozenBecause?: string
   initializer: string
@@ -72,6 +80,8 @@ export interface LossInfo {
   labelInput: Value | null
   /** Number of classes of the logits, where there are any. */
   classes?: number
+  /** Scalar float32 input that the backward multiplies its gradients by and divides the results by; see masters. */
+  scaleInput?: Value
 }
 
 /** Result of differentiation: the main graph's results are the loss, then the gradients of `parameters` in this order. */
@@ -92,6 +102,8 @@ export interface CompileContext {
   sites: Site[]
   declined: Declined[]
   loss?: LossInfo
+  /** Whether gradients could underflow in float16: the training graph takes a factor that keeps them from it. */
+  scalesLoss?: boolean
   differentiated?: Differentiated
   /** Decisions the compiler took on its own, for the report and the manifest. */
   notes: string[]

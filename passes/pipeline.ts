@@ -10,19 +10,27 @@ import { gate } from './gate.js'
 import { inferTypes } from './infer-types.js'
 import { insertDropBP } from './insert-dropbp.js'
 import { lower } from './lower.js'
+import { masters } from './masters.js'
 import type { CompileContext, Pass } from './pass.js'
 import { raise } from './raise.js'
 import { recoverParameters } from './recover-parameters.js'
 import { simplify } from './simplify.js'
+import { widen } from './widen.js'
 
 /** From the model as it was read to one in canonical form with named parameters. */
 export const recovering: readonly Pass[] = [canonicalise, inferTypes, foldConstants, recoverParameters]
 
-/** Attaches the loss, and DropBP nodes with their FLOPs to the residual branches that lead to it. */
-export const annotating: readonly Pass[] = [attachLoss, findResidualBranches, insertDropBP, annotateFlops]
+/** Settles the arithmetic; attaches the loss, and DropBP nodes with their FLOPs to the residual branches that lead to it. */
+export const annotating: readonly Pass[] = [
+  widen,
+  attachLoss,
+  findResidualBranches,
+  insertDropBP,
+  annotateFlops,
+]
 
 /** Prepares the forward for differentiation. */
-export const raising: readonly Pass[] = [raise]
+export const raising: readonly Pass[] = [raise, masters]
 
 /** From the differentiated graph to the one that is emitted. */
 export const gating: readonly Pass[] = [gate, lower, simplify]

@@ -61,6 +61,8 @@ export interface ParameterSpec {
     aliases: string[]
     /** Where the initializer holds several parameters (an exporter merged equal ones): names of the source's nodes that read this one. */
     uses?: string[]
+    /** Element type of the initializer, where it is a half type that is trained as float32. */
+    dtype?: ManifestDType
   }
   /** Sites whose branch reads this parameter. */
   sites: string[]
@@ -105,6 +107,12 @@ export interface Manifest {
     labels: LabelSpec | null
     /** Number of classes (the vocabulary of a language model), where labels are class numbers and the graph tells it. */
     classes?: number
+    /**
+     * A float32 scalar input of the training graph, where gradients could underflow in float16: the backward multiplies by it
+     * and divides the gradients by it, so that they come out unscaled, and not finite where it was too large. A runtime
+     * then skips the step and halves it; `default` is a value to start with. Absent where there is no such input.
+     */
+    scale?: { input: string; default: number }
   }
   sites: SiteSpec[]
   parameters: ParameterSpec[]

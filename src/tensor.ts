@@ -145,6 +145,30 @@ const WRITERS: Partial<Record<DType, (v: DataView, at: number, x: number) => voi
   bool: (v, at, x) => v.setUint8(at, x ? 1 : 0),
 }
 
+/**
+ * Half-precision data as float32, made when somebody reads it. The numbers are the same.
+ * @param tensor float16 or bfloat16
+ */
+export function widened(tensor: Tensor): Tensor {
+  const table = tensor.dtype === 'float16' ? halfToNumber : bfloat16ToNumber
+  const wide = new Tensor('float32', tensor.shape, () => {
+    const bytes = tensor.bytes()
+    const v = view(bytes)
+    const out = new Float32Array(tensor.size)
+    for (let i = 0; i < out.length; i++) out[i] = table(v.getUint16(2 * i, true))
+    return new Uint8Array(out.buffer)
+  })
+  NARROW.set(wide, tensor)
+  return wide
+}
+
+/** The half-precision data that `widened` made this of. */
+export function narrowed(tensor: Tensor): Tensor | undefined {
+  return NARROW.get(tensor)
+}
+
+const NARROW = new WeakMap<Tensor, Tensor>()
+
 const scratch = new DataView(new ArrayBuffer(4))
 
 function bfloat16ToNumber(bits: number): number {

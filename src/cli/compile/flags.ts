@@ -11,6 +11,7 @@ const LOSSES = ['auto', 'causal-lm', 'token', 'class', 'mse', 'bce', 'output'] a
   LossKind | 'auto'
 )[]
 const KINDS = ['attention', 'cross-attention', 'mlp', 'moe', 'other'] as const satisfies readonly SiteKind[]
+const PRECISIONS = ['auto', 'source'] as const satisfies readonly CompileOptions['precision'][]
 const OPTIMIZERS = ['adamw', 'sgd'] as const
 /** `--print-after` takes a pass or this. */
 const EVERY_PASS = 'all'
@@ -52,6 +53,13 @@ const FLAGS = {
     requiresArg: true,
     group: 'Training:',
     describe: `${OPTIMIZERS.join(' or ')} [${OPTIMIZERS[0]}]`,
+  },
+  precision: {
+    type: 'string',
+    requiresArg: true,
+    group: 'Training:',
+    describe:
+      "what float16 and bfloat16 models compute in: auto (float32) or source (the source's types, for a GPU); weights train as float32 [auto]",
   },
   recompute: {
     type: 'string',
@@ -189,6 +197,7 @@ function toCommand(given: Given): CompileCommand {
       sites: value('sites') ?? [],
       optimizer: oneOf('optimizer', value('optimizer') ?? OPTIMIZERS[0], OPTIMIZERS),
       recompute: parseKinds(value('recompute')),
+      precision: oneOf('precision', value('precision') ?? PRECISIONS[0], PRECISIONS),
       flat: value('flat') ?? false,
     },
     dryRun: value('dry-run') ?? false,
