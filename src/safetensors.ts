@@ -63,8 +63,8 @@ export class SafetensorsFile {
     return this.entries.has(name)
   }
 
-  /** Type and shape, without reading the data. */
-  describe(name: string): { dtype: string; shape: readonly number[] } {
+  /** Type, shape and first byte in the file, without reading the data. */
+  describe(name: string): { dtype: string; shape: readonly number[]; start: number } {
     return this.entry(name)
   }
 

@@ -1,138 +1,160 @@
-/** Reads token sequences: text through a tokenizer or byte by byte, raw token files, NumPy arrays. */
-import fs from 'node:fs'
-import path from 'node:path'
-import { Tokenizer } from '@huggingface/tokenizers'
+/** Sequences of token numbers: in memory, in a file, or made of a text as it is read. */
 import { DropBPError, IOError, UsageError } from '../../src/errors.js'
-import { guarded } from '../../src/files.js'
+import { isTokens, tokenSequence } from './sources/arrays.js'
+import { bin } from './sources/bin.js'
+import { openNpy } from './sources/npy.js'
+import type { SourceOptions, TextFile, TokenSequence } from './sources/source.js'
+import { text } from './sources/text.js'
+import { openTokenizer, type TextTokenizer } from './tokenizer.js'
 
 /** A sequence of token numbers. */
 export type Tokens = Uint8Array | Uint16Array | Uint32Array | Int32Array
 
-export interface TokenOptions {
+export interface TokenOptions extends SourceOptions {
   /** A `tokenizer.json`, or `bytes` for one token a byte. Needed for text only. */
   tokenizer?: string
-  /** Element type of a raw `.bin` file. */
-  binType?: 'uint16' | 'uint32'
+}
+
+/** 64-bit tokens as 32-bit ones; what does not fit becomes −1, which every range check refuses. */
+export function narrow(values: Tokens | BigInt64Array | BigUint64Array): Tokens {
+  if (!(values instanceof BigInt64Array || values instanceof BigUint64Array)) return values
+  return Int32Array.from(values as BigInt64Array, (x) => (x >= 0n && x < 0x80000000n ? Number(x) : -1))
 }
 
 /**
- * The tokens of a file, by its extension: `.bin` raw little-endian numbers, `.npy` a NumPy array of integers, else UTF-8 text.
- * @throws IOError `missing-file`, `not-npy`, `not-tokens`, `not-tokenizer`; UsageError `tokenizer-needed`
+ * All tokens of a file, by its extension: `.bin` raw little-endian numbers, `.npy` a NumPy array of integers, else UTF-8
+ * text, which a tokenizer makes tokens of.
+ * @throws IOError `missing-file`, `not-npy`, `not-tokens`, `not-utf8`, `not-tokenizer`; UsageError `tokenizer-needed`
  */
 export function readTokens(file: string, options: TokenOptions = {}): Tokens {
-  const bytes = guarded(file, 'read', () => fs.readFileSync(file))
-  const extension = path.extname(file).toLowerCase()
-  if (extension === '.bin') return fromBin(bytes, options.binType ?? 'uint16', file)
-  if (extension === '.npy') return fromNpy(bytes, file)
-  if (options.tokenizer === undefined) {
-    throw new UsageError(
-      'tokenizer-needed',
-      `${file} is text: name a tokenizer.json, or "bytes" for one token a byte`,
-    )
+  const sequence = openTokens(file, options)
+  try {
+    return sequence.read(0, sequence.length)
+  } finally {
+    sequence.close()
   }
-  if (options.tokenizer === 'bytes') return new Uint8Array(bytes)
-  return tokenize(bytes.toString('utf8'), openTokenizer(options.tokenizer))
 }
+
+function openTokens(file: string, options: TokenOptions): TokenSequence {
+  const name = file.toLowerCase()
+  if (name.endsWith('.bin')) return bin.open(file, options)
+  if (!name.endsWith('.npy')) return tokenizedFile(file, options.tokenizer)
+  const array = openNpy(file).flat()
+  if (isTokens(array)) return tokenSequence(array)
+  array.source.close()
+  throw new IOError('not-npy', `${file}: tokens are integers, its numbers are ${array.dtype}`)
+}
+
+/**
+ * A text file as tokens: as its bytes are, or through a tokenizer.
+ * @throws UsageError `tokenizer-needed`
+ */
+export function tokenizedFile(file: string, tokenizer: string | undefined): TokenSequence {
+  if (tokenizer === 'bytes') return bin.open(file, { binType: 'uint8' })
+  const pieces = text.open(file)
+  return new TokenizedText(pieces, openTokenizer(needed(tokenizer, file)))
+}
+
+/** @throws UsageError `tokenizer-needed` */
+export function needed(tokenizer: string | undefined, file: string): string {
+  if (tokenizer !== undefined) return tokenizer
+  throw new UsageError(
+    'tokenizer-needed',
+    `${file} is text: name a tokenizer.json, or "bytes" for one token a byte`,
+  )
+}
+
+/** Tokens of a text that are kept in memory; of the others, pieces are tokenised again when they are read. */
+const IN_MEMORY = 1 << 26
+
+/** A text as one token sequence. The text is tokenised once when it is made, to know how many tokens each piece has. */
+export class TokenizedText implements TokenSequence {
+  readonly kind = 'tokens'
+  readonly length: number
+  /** Index of the first token of every piece. */
+  private readonly starts: number[] = []
+  private readonly kept: (Tokens | undefined)[] = []
+  private last: { piece: number; tokens: Tokens } | undefined
+
+  constructor(
+    private readonly text: TextFile,
+    private readonly tokenizer: Pick<TextTokenizer, 'encode'>,
+    inMemory = IN_MEMORY,
+  ) {
+    let length = 0
+    for (let i = 0; i < text.length; i++) {
+      const tokens = this.encode(i)
+      this.starts.push(length)
+      length += tokens.length
+      this.kept.push(length <= inMemory ? tokens : undefined)
+    }
+    this.length = length
+  }
+
+  read(start: number, end: number): Tokens {
+    const result = new Uint32Array(end - start)
+    for (let piece = this.pieceOf(start), at = start; at < end; piece++) {
+      const from = at - this.starts[piece]!
+      const part = this.piece(piece).subarray(from, from + end - at)
+      result.set(part, at - start)
+      at += part.length
+    }
+    return result
+  }
+
+  close(): void {
+    this.text.close()
+  }
+
+  private piece(i: number): Tokens {
+    const tokens = this.kept[i] ?? (this.last?.piece === i ? this.last.tokens : this.encode(i))
+    this.last = { piece: i, tokens }
+    return tokens
+  }
+
+  private encode(i: number): Tokens {
+    return Uint32Array.from(this.tokenizer.encode(this.text.get(i)))
+  }
+
+  /** The last piece that starts at or before a token. */
+  private pieceOf(token: number): number {
+    let [low, high] = [0, this.starts.length - 1]
+    while (low < high) {
+      const middle = (low + high + 1) >> 1
+      if (this.starts[middle]! <= token) low = middle
+      else high = middle - 1
+    }
+    return low
+  }
+}
+
+/** Tokens in memory as a sequence. */
+export function tokensInMemory(tokens: Tokens): TokenSequence {
+  return {
+    kind: 'tokens',
+    length: tokens.length,
+    read: (start, end) => tokens.subarray(start, end),
+    close: () => undefined,
+  }
+}
+
+/** Tokens that are checked at once. */
+const CHUNK = 1 << 20
 
 /**
  * Refuses tokens that the model has no row for; where it does not tell how many it has, negative ones only.
  * @throws DropBPError `token-out-of-range`
  */
-export function checkTokens(tokens: Tokens, limit: number | undefined, file: string): void {
-  const at = tokens.findIndex((token) => token < 0 || token >= (limit ?? Infinity))
-  if (at < 0) return
-  const known = limit === undefined ? 'tokens from 0' : `0 to ${limit - 1}`
-  throw new DropBPError(
-    'token-out-of-range',
-    `${file}: token ${tokens[at]} at position ${at}; the model knows ${known}: was the file made with another tokenizer?`,
-  )
-}
-
-function fromBin(bytes: Buffer, type: 'uint16' | 'uint32', file: string): Tokens {
-  const width = type === 'uint16' ? 2 : 4
-  if (bytes.byteLength % width !== 0) {
-    throw new IOError(
-      'not-tokens',
-      `${file}: ${bytes.byteLength} bytes are no whole number of ${type} tokens`,
+export function checkTokens(tokens: Tokens | TokenSequence, limit: number | undefined, file: string): void {
+  const sequence = 'kind' in tokens ? tokens : tokensInMemory(tokens)
+  for (let start = 0; start < sequence.length; start += CHUNK) {
+    const part = sequence.read(start, Math.min(sequence.length, start + CHUNK))
+    const at = part.findIndex((token) => token < 0 || token >= (limit ?? Infinity))
+    if (at < 0) continue
+    const known = limit === undefined ? 'tokens from 0' : `0 to ${limit - 1}`
+    throw new DropBPError(
+      'token-out-of-range',
+      `${file}: token ${part[at]} at position ${start + at}; the model knows ${known}: was the file made with another tokenizer?`,
     )
   }
-  const own = aligned(bytes)
-  return type === 'uint16' ? new Uint16Array(own) : new Uint32Array(own)
-}
-
-/** The bytes on a buffer of their own, so that wider views are aligned. */
-function aligned(bytes: Uint8Array): ArrayBuffer {
-  return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer
-}
-
-const NPY_MAGIC = '\x93NUMPY'
-
-const NPY_READERS: Readonly<Record<string, (data: ArrayBuffer) => Tokens | BigInt64Array | BigUint64Array>> =
-  {
-    '|u1': (data) => new Uint8Array(data),
-    '<u2': (data) => new Uint16Array(data),
-    '<u4': (data) => new Uint32Array(data),
-    '<i4': (data) => new Int32Array(data),
-    '<i8': (data) => new BigInt64Array(data),
-    '<u8': (data) => new BigUint64Array(data),
-  }
-
-function fromNpy(bytes: Buffer, file: string): Tokens {
-  const bad = (why: string): IOError => new IOError('not-npy', `${file}: not a NumPy array of tokens: ${why}`)
-  if (bytes.toString('latin1', 0, 6) !== NPY_MAGIC) throw bad('it does not start as one')
-  const wide = bytes[6]! >= 2
-  const start = wide ? 12 : 10
-  const length = wide ? bytes.readUInt32LE(8) : bytes.readUInt16LE(8)
-  const header = bytes.toString('latin1', start, start + length)
-  const descr = /'descr':\s*'([^']+)'/.exec(header)?.[1] ?? 'unknown'
-  const read = Object.hasOwn(NPY_READERS, descr) ? NPY_READERS[descr] : undefined
-  if (!read) throw bad(`its type is ${descr}, expected one of ${Object.keys(NPY_READERS).join(', ')}`)
-  if (/'fortran_order':\s*True/.test(header)) throw bad('it is in Fortran order')
-  const count =
-    (/'shape':\s*\(([^)]*)\)/.exec(header)?.[1] ?? '').match(/\d+/g)?.reduce((n, d) => n * Number(d), 1) ?? 1
-  const data = bytes.subarray(start + length)
-  const width = Number(descr.at(-1))
-  if (data.byteLength !== count * width)
-    throw bad(`it should hold ${count * width} bytes of data, it has ${data.byteLength}`)
-  return narrow(read(aligned(data)))
-}
-
-/** 64-bit tokens as 32-bit ones; what does not fit becomes −1, which every range check refuses. */
-function narrow(values: Tokens | BigInt64Array | BigUint64Array): Tokens {
-  if (!(values instanceof BigInt64Array || values instanceof BigUint64Array)) return values
-  return Int32Array.from(values as BigInt64Array, (x) => (x >= 0n && x < 0x80000000n ? Number(x) : -1))
-}
-
-function openTokenizer(file: string): Tokenizer {
-  const read = (f: string): object =>
-    JSON.parse(guarded(f, 'read', () => fs.readFileSync(f, 'utf8'))) as object
-  const config = path.join(path.dirname(file), 'tokenizer_config.json')
-  try {
-    return new Tokenizer(read(file), fs.existsSync(config) ? read(config) : {})
-  } catch (error) {
-    if (error instanceof DropBPError) throw error
-    throw new IOError('not-tokenizer', `${file}: not a tokenizer.json: ${(error as Error).message}`, {
-      cause: error,
-    })
-  }
-}
-
-/** Text is encoded in pieces of about this many characters, cut at the end of a line. */
-const PIECE = 1 << 16
-
-function tokenize(text: string, tokenizer: Tokenizer): Tokens {
-  const pieces: number[][] = []
-  for (let at = 0; at < text.length;) {
-    const newline = at + PIECE < text.length ? text.indexOf('\n', at + PIECE) : -1
-    const end = newline < 0 ? text.length : newline + 1
-    pieces.push(tokenizer.encode(text.slice(at, end), { add_special_tokens: false }).ids)
-    at = end
-  }
-  const tokens = new Uint32Array(pieces.reduce((n, piece) => n + piece.length, 0))
-  let at = 0
-  for (const piece of pieces) {
-    tokens.set(piece, at)
-    at += piece.length
-  }
-  return tokens
 }

@@ -1,0 +1,125 @@
+/** Text to token numbers, through a Hugging Face `tokenizer.json` or byte by byte. */
+import fs from 'node:fs'
+import path from 'node:path'
+import { Tokenizer } from '@huggingface/tokenizers'
+import { DropBPError, IOError } from '../../src/errors.js'
+import { guarded } from '../../src/files.js'
+
+/** What the data side needs of a tokenizer. Token numbers are plain numbers. */
+export interface TextTokenizer {
+  /** The file it is from, or `bytes`. */
+  readonly name: string
+  /** Tokens of a text, without the special tokens around it. */
+  encode(text: string): number[]
+  /** Special tokens that the tokenizer puts before and after a single text. */
+  readonly frame: { readonly before: readonly number[]; readonly after: readonly number[] }
+  /** A pair of texts with its special tokens, and which text each token belongs to (token_type_ids). */
+  encodePair(first: string, second: string): { ids: number[]; types: number[] }
+  /** Numbers of the special tokens that the configuration names. */
+  readonly eos?: number
+  readonly pad?: number
+  /** Texts of the special tokens by their names in `tokenizer_config.json`: `bos_token`, `eos_token`, … */
+  readonly specials: Readonly<Record<string, string>>
+  /** The text of a token, for messages. */
+  describe(token: number): string
+  /** The configuration beside it, `tokenizer_config.json`; empty where there is none. */
+  readonly config: Readonly<Record<string, unknown>>
+}
+
+/**
+ * Opens a `tokenizer.json` or a directory that holds one, with the `tokenizer_config.json` and `special_tokens_map.json`
+ * beside it; `bytes` is the tokenizer whose tokens are the bytes of the text in UTF-8.
+ * @throws IOError `missing-file`, `not-tokenizer`
+ */
+export function openTokenizer(file: string): TextTokenizer {
+  if (file === 'bytes') return BYTES
+  const found = isDirectory(file) ? path.join(file, 'tokenizer.json') : file
+  const beside = (name: string): Record<string, unknown> => {
+    const other = path.join(path.dirname(found), name)
+    return fs.existsSync(other) ? readJson(other) : {}
+  }
+  const config = { ...beside('special_tokens_map.json'), ...beside('tokenizer_config.json') }
+  const raw = readJson(found)
+  try {
+    return wrap(found, new Tokenizer(raw, config), config)
+  } catch (error) {
+    if (error instanceof DropBPError) throw error
+    throw notTokenizer(found, (error as Error).message, error)
+  }
+}
+
+/** The text of a token that a configuration names: a string, or an object with `content`. */
+export function tokenText(value: unknown): string | undefined {
+  if (typeof value === 'string') return value
+  const content = (value as { content?: unknown } | null | undefined)?.content
+  return typeof content === 'string' ? content : undefined
+}
+
+function wrap(name: string, tokenizer: Tokenizer, config: Record<string, unknown>): TextTokenizer {
+  const specials = Object.fromEntries(
+    Object.entries(config).flatMap(([key, value]) => {
+      const text = key.endsWith('_token') ? tokenText(value) : undefined
+      return text === undefined ? [] : [[key, text]]
+    }),
+  )
+  const number = (key: string): number | undefined =>
+    specials[key] === undefined ? undefined : tokenizer.token_to_id(specials[key])
+  return {
+    name,
+    encode: (text) => (text === '' ? [] : tokenizer.encode(text, { add_special_tokens: false }).ids),
+    frame: frameOf(tokenizer),
+    encodePair(first, second) {
+      const { ids, token_type_ids: types } = tokenizer.encode(first, {
+        text_pair: second,
+        return_token_type_ids: true,
+      })
+      return { ids, types }
+    },
+    eos: number('eos_token'),
+    pad: number('pad_token'),
+    specials,
+    describe: (token) => tokenizer.id_to_token(token) ?? `token ${token}`,
+    config,
+  }
+}
+
+/** Where a tokenizer puts special tokens is seen from any text. */
+function frameOf(tokenizer: Tokenizer): TextTokenizer['frame'] {
+  const bare: readonly number[] = tokenizer.encode('a', { add_special_tokens: false }).ids
+  const ids: readonly number[] = tokenizer.encode('a').ids
+  const at = ids.findIndex((_, i) => bare.every((token, k) => ids[i + k] === token))
+  return { before: ids.slice(0, Math.max(0, at)), after: ids.slice(at + bare.length) }
+}
+
+const BYTES: TextTokenizer = {
+  name: 'bytes',
+  encode: (text) => [...Buffer.from(text)],
+  frame: { before: [], after: [] },
+  encodePair(first, second) {
+    const [a, b] = [Buffer.from(first), Buffer.from(second)]
+    const ids = [...a, ...b]
+    return { ids, types: ids.map((_, i) => (i < a.length ? 0 : 1)) }
+  },
+  specials: {},
+  describe: (token) => `byte ${token}`,
+  config: {},
+}
+
+function readJson(file: string): Record<string, unknown> {
+  const text = guarded(file, 'read', () => fs.readFileSync(file, 'utf8'))
+  try {
+    const value: unknown = JSON.parse(text.replace(/^\ufeff/, ''))
+    if (value !== null && typeof value === 'object') return value as Record<string, unknown>
+  } catch (error) {
+    throw notTokenizer(file, (error as Error).message, error)
+  }
+  throw notTokenizer(file, 'it holds no object')
+}
+
+function notTokenizer(file: string, why: string, cause?: unknown): IOError {
+  return new IOError('not-tokenizer', `${file}: not a tokenizer.json: ${why}`, { cause })
+}
+
+function isDirectory(file: string): boolean {
+  return guarded(file, 'read', () => fs.statSync(file)).isDirectory()
+}
