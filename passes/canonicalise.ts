@@ -69,6 +69,7 @@ class Canonicaliser {
     if (!lifted.graph) return []
     const taken = inlineKnownIf(lifted)
     if (taken) return taken
+    this.table.find(lifted)?.bind?.(lifted, this.model, 'declared')
     for (const [, inner] of lifted.subgraphs) this.visit(inner)
     this.infer(lifted)
     if (removeIfIdentity(lifted) || this.fuse(lifted)) return []

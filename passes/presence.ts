@@ -1,6 +1,7 @@
 /** When a value of the training graph is present: a dropped branch's gradient is absent, not zero. */
 import type { Node, Value } from '../src/ir.js'
 import { ACCUMULATE, GATE, OR_ZERO } from '../src/ops/dropbp.js'
+import { reads } from '../src/order.js'
 import { Condition } from './condition.js'
 
 /** Presence of values, kept up to date as nodes are emitted; forward values are always present. */
@@ -21,7 +22,7 @@ export class Presence {
   }
 
   private derive(node: Node): Condition {
-    const operands = node.inputs.filter((v) => v !== null).map((v) => this.of(v))
+    const operands = [...reads(node)].map((v) => this.of(v))
     switch (node.qualifiedOp) {
       case GATE:
         return operands[0]!.and(Condition.gate(this.gates.indexOf(node.input(1))))

@@ -1,5 +1,6 @@
 /** Reference interpreter: runs a graph in float64 by the operators' own `evaluate`, whatever the element types. */
 import { CompileError } from './errors.js'
+import { evaluateLoop, evaluateScan } from './evaluate-loops.js'
 import type { Graph, Node, Value } from './ir.js'
 import type { NdArray, OpTable } from './op.js'
 import { reads, topologicalOrder } from './order.js'
@@ -62,6 +63,13 @@ function evaluateNode(node: Node, arrays: Arrays, table: OpTable): readonly NdAr
     const branch = node.attributes.get(chosen ? 'then_branch' : 'else_branch')
     if (branch?.type === 'graph') return run(branch.value, arrays, table, branch.value.outputs)
   }
+  const operands = node.inputs.map((v) => (v ? lookUp(v, arrays) : undefined))
+  if (node.op in LOOPS && node.domain === '')
+    return LOOPS[node.op as keyof typeof LOOPS](node, operands, (body, inputs) => {
+      const inner = new Map(arrays)
+      body.inputs.forEach((v, i) => inner.set(v, inputs[i]!))
+      return run(body, inner, table, body.outputs)
+    })
   const evaluate = table.find(node)?.evaluate
   if (!evaluate) {
     throw new CompileError(
@@ -69,11 +77,10 @@ function evaluateNode(node: Node, arrays: Arrays, table: OpTable): readonly NdAr
       `${node.qualifiedOp} (node "${node.name}") has no reference semantics; add \`evaluate\` to its definition in src/ops/`,
     )
   }
-  return evaluate(
-    node,
-    node.inputs.map((v) => (v ? lookUp(v, arrays) : undefined)),
-  )
+  return evaluate(node, operands)
 }
+
+const LOOPS = { Loop: evaluateLoop, Scan: evaluateScan }
 
 function lookUp(value: Value, arrays: Arrays): NdArray {
   const found = arrays.get(value)

@@ -14,7 +14,7 @@ export function inferNode(node: Node, model: Model, table: OpTable): void {
   if (!def) return
   const ctx: InferContext = {
     model,
-    unknownDim: (output, axis) => unknownDim(model, node.output(output), axis),
+    unknownDim: (output, axis) => openDim(model, node.output(output), axis),
   }
   def.infer(node, ctx).forEach((inferred, i) => {
     const value = node.outputs[i]
@@ -28,9 +28,18 @@ export function inferNode(node: Node, model: Model, table: OpTable): void {
 export function inferGraph(graph: Graph, model: Model, table: OpTable): void {
   for (const value of graph.initializers) prepareInitializer(value)
   for (const node of topologicalOrder(graph)) {
-    for (const [, inner] of node.subgraphs) inferGraph(inner, model, table)
+    inferNested(node, model, table)
     inferNode(node, model, table)
   }
+}
+
+/** Infers nested graphs, again where what an iteration returns is less certain than what it was given. */
+function inferNested(node: Node, model: Model, table: OpTable): void {
+  if (node.subgraphs.length === 0) return
+  const bind = table.find(node)?.bind
+  bind?.(node, model, 'initial')
+  do for (const [, inner] of node.subgraphs) inferGraph(inner, model, table)
+  while (bind?.(node, model, 'again'))
 }
 
 /** Gives an initializer its type and, where it is a small integer tensor, its known elements. */
@@ -52,7 +61,8 @@ export function bindInputDims(model: Model): void {
   }
 }
 
-function unknownDim(model: Model, value: Value, axis: number): Expr {
+/** A symbol for a dimension nobody can know before the run, bound to where it can be read then. */
+export function openDim(model: Model, value: Value, axis: number): Expr {
   const old = (value.type as TensorType | undefined)?.shape?.[axis]
   if (old && model.dimSources.get(String(old))?.value === value) return old
   let n = model.dimSources.size

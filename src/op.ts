@@ -2,7 +2,7 @@
 import type { Builder } from './builder.js'
 import { CompileError } from './errors.js'
 import type { Expr } from './expr.js'
-import type { Model, Node, Value } from './ir.js'
+import type { Graph, Model, Node, Value } from './ir.js'
 import type { Dim, DType, TensorType } from './types.js'
 
 /** What a type rule says of one output: its type and, for small integer tensors, its elements where known. */
@@ -40,6 +40,31 @@ export interface GradContext {
   wants(i: number): boolean
   /** Output `i` of the forward node, added to it where it is optional and absent. */
   saved(i: number, type: TensorType): Value
+  /** What the rules of operators with nested graphs need besides. */
+  readonly nested: NestedGradients
+}
+
+/** Differentiation of a node's nested graphs. */
+export interface NestedGradients {
+  /** Values from outside that nested graphs read and whose gradients are asked for, each once. */
+  readonly captured: readonly Value[]
+  /** Adds to the gradient of a captured value; the gradient may still be broadcast. */
+  contribute(captured: Value, gradient: Value): void
+  /** Float values of a nested graph that depend on any of `sources` through operators with gradients; the sources too. */
+  dependents(graph: Graph, sources: Iterable<Value>): ReadonlySet<Value>
+  /**
+   * Emits the gradients of a nested graph through `b`, which may belong to another graph: what it then reads of the
+   * nested one is the caller's to pass on.
+   * @param cotangents of the graph's results, null where no gradient reaches one
+   * @param wanted values to differentiate with respect to: inputs of the graph, or captured ones
+   * @returns gradients of the shapes and types of their values; none of a value that the results do not depend on
+   */
+  differentiate(
+    graph: Graph,
+    b: Builder,
+    cotangents: readonly (Value | null)[],
+    wanted: readonly Value[],
+  ): ReadonlyMap<Value, Value>
 }
 
 /**
@@ -52,6 +77,12 @@ export type GradRule = (node: Node, g: GradContext) => readonly (Thunk | null)[]
 export interface OpDef {
   /** Types of the outputs from those of the inputs. */
   readonly infer: (node: Node, ctx: InferContext) => readonly Inferred[]
+  /**
+   * Types the inputs of nested graphs: before they are inferred as the node's operands say (`initial`), or so far as every
+   * iteration must agree (`declared`); afterwards with the dimensions opened that an iteration does not keep (`again`).
+   * @returns whether a type changed
+   */
+  readonly bind?: (node: Node, model: Model, stage: 'declared' | 'initial' | 'again') => boolean
   /** Multiply-adds count two; element-wise work counts nothing, as in the paper. Absent: zero. */
   readonly flops?: (node: Node) => Expr
   /** The gradient rule; `none` where outputs are not differentiable in any input (integers, comparisons, random draws). */

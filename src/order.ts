@@ -6,7 +6,13 @@ import { Graph, Node, Value } from './ir.js'
 export function reads(node: Node): Set<Value> {
   const values = new Set<Value>()
   for (const input of node.inputs) if (input) values.add(input)
-  if (node.subgraphs.length === 0) return values
+  if (node.subgraphs.length > 0) for (const value of captures(node)) values.add(value)
+  return values
+}
+
+/** Values from outside that a node's nested graphs read, each once. */
+export function captures(node: Node): Set<Value> {
+  const values = new Set<Value>()
   const inside = new Set<Value>()
   const captured: Value[] = []
   for (const graph of nestedGraphs(node)) {

@@ -1,14 +1,12 @@
-/** Control flow: type rules of If, Loop and Scan. Their gradients are refused: branches with known conditions are inlined. */
-import type { Graph, Node } from '../ir.js'
+/** Control flow: type rules of If, Loop and Scan, and their gradients. What is known before the run is inlined instead. */
+import type { Node } from '../ir.js'
 import type { InferContext, Inferred, OpDef } from '../op.js'
 import type { Dim, Shape, TensorType } from '../types.js'
-import { refused } from './refused.js'
+import { ifGradient } from './control/if-gradient.js'
+import { bindLoop, bindScan } from './control/bind.js'
+import { loopGradient } from './control/loop-gradient.js'
+import { bodyOf } from './control/nested.js'
 import { normalizeAxis, typeOf } from './shapes.js'
-
-function body(node: Node, name: string): Graph | undefined {
-  const attribute = node.attributes.get(name)
-  return attribute?.type === 'graph' ? attribute.value : undefined
-}
 
 /** A type with every dimension replaced that only holds inside of a nested graph. */
 function outside(
@@ -25,7 +23,7 @@ function outside(
 
 /** An output has the dimensions that both branches agree on. */
 function inferIf(node: Node, ctx: InferContext): Inferred[] {
-  const [taken, other] = ['then_branch', 'else_branch'].map((name) => body(node, name))
+  const [taken, other] = ['then_branch', 'else_branch'].map((name) => bodyOf(node, name))
   return node.outputs.map((_, i) => {
     const [a, b] = [typeOf(taken?.outputs[i]), typeOf(other?.outputs[i])]
     if (!a.shape || a.shape.length !== b.shape?.length) return { type: { dtype: a.dtype } }
@@ -35,7 +33,7 @@ function inferIf(node: Node, ctx: InferContext): Inferred[] {
 
 /** Carried values keep the dimensions that the body returns as they came; scanned ones are stacked along a new axis. */
 function inferLoop(node: Node, ctx: InferContext): Inferred[] {
-  const graph = body(node, 'body')
+  const graph = bodyOf(node, 'body')
   const carried = node.inputs.length - 2
   return node.outputs.map((_, i) => {
     const type = typeOf(graph?.outputs[i + 1])
@@ -58,7 +56,7 @@ function stacked(type: TensorType, ctx: InferContext, output: number, length: Di
 }
 
 function inferScan(node: Node, ctx: InferContext): Inferred[] {
-  const graph = body(node, 'body')
+  const graph = bodyOf(node, 'body')
   const states = node.inputs.length - node.int('num_scan_inputs', 0)
   const length = scanLength(node, states)
   return node.outputs.map((_, i) => {
@@ -76,13 +74,9 @@ function scanLength(node: Node, states: number): Dim | undefined {
   return shape?.[normalizeAxis(node, node.ints('scan_input_axes')?.[0] ?? 0, shape.length)]
 }
 
-const grad = refused(
-  'freeze the parameters up to it with --freeze, or export the model for fixed conditions and lengths',
-)
-
 /** Definitions of control flow. */
 export const control = {
-  If: { infer: inferIf, grad },
-  Loop: { infer: inferLoop, grad },
-  Scan: { infer: inferScan, grad },
+  If: { infer: inferIf, grad: ifGradient },
+  Loop: { infer: inferLoop, bind: bindLoop, grad: loopGradient },
+  Scan: { infer: inferScan, bind: bindScan, grad: loopGradient },
 } satisfies Record<string, OpDef>

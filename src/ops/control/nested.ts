@@ -1,0 +1,57 @@
+/** Nested graphs of control-flow operators: what a backward graph reads of its forward one, and results. */
+import { Graph, Node, Value } from '../../ir.js'
+import type { Builder } from '../../builder.js'
+import { nestedGraphs } from '../../order.js'
+
+/** The nested graph in an attribute, where there is one. */
+export function bodyOf(node: Node, name = 'body'): Graph | undefined {
+  const attribute = node.attributes.get(name)
+  return attribute?.type === 'graph' ? attribute.value : undefined
+}
+
+/** The graph that computes or declares a value. */
+export function homeOf(value: Value): Graph | null {
+  return value.producer ? value.producer.graph : value.owner
+}
+
+/** Whether a value lives in a graph or in one nested below it. */
+export function isWithin(value: Value, graph: Graph): boolean {
+  for (let g = homeOf(value); g; g = g.owner?.graph ?? null) if (g === graph) return true
+  return false
+}
+
+/** Makes a graph return `value`: one of its own nodes' outputs, once. ONNX forbids returning an outer value directly. */
+export function addResult(graph: Graph, value: Value, b: Builder): void {
+  const own = value.producer?.graph === graph && !graph.outputs.includes(value)
+  const result = own ? value : b.emit('Identity', [value], {}, { name: value.name || 'result' })
+  graph.setOutput(graph.outputs.length, result)
+}
+
+/**
+ * Makes a backward graph read a forward one's values through `expose`, which is asked once a value. Constants of the
+ * forward graph move to the main graph instead.
+ */
+export function readThrough(forward: Graph, backward: Graph, main: Graph, expose: (v: Value) => Value): void {
+  const exposed = new Map<Value, Value>()
+  for (const user of usersIn(backward)) {
+    const operands = user instanceof Node ? user.inputs : user.outputs
+    operands.forEach((value, i) => {
+      if (!value || homeOf(value) !== forward) return
+      if (value.isInitializer) return moveToMain(value, main)
+      const outer = exposed.get(value) ?? expose(value)
+      exposed.set(value, outer)
+      if (user instanceof Node) user.setInput(i, outer)
+      else user.setOutput(i, outer)
+    })
+  }
+}
+
+function usersIn(graph: Graph): (Node | Graph)[] {
+  const graphs = [graph, ...[...graph.nodes].flatMap(nestedGraphs)]
+  return graphs.flatMap((g) => [...g.nodes, g])
+}
+
+function moveToMain(value: Value, main: Graph): void {
+  value.owner!.initializers.delete(value)
+  main.addInitializer(value)
+}
