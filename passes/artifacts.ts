@@ -76,7 +76,6 @@ export class EvaluationDraft {
   /** Forward and loss, with the trainable parameters as inputs. */
   finish(): Model {
     const { ctx, model, map } = this
-    model.graph.setOutputs([map.get(ctx.loss!.output)!])
     dissolveDropBP(model.graph)
     removeDeadNodes(model.graph)
     dropInputs(
@@ -89,6 +88,7 @@ export class EvaluationDraft {
     simplifyModel(model, ctx.table, (v) => parameters.has(v))
     ownResults(model.graph)
     nameLoss(model)
+    nameKept(model, ctx)
     exposeParameters(model, ctx.differentiated!.parameters, map)
     storeNarrow(model, ctx.table)
     castWhereNoKernel(model, ctx.table)
@@ -108,6 +108,7 @@ export function trainingModel(ctx: CompileContext): Model {
     value.name = gradientName(p)
     value.type = gradientType(p, presentWhen.get(p)?.[0]?.length !== 0)
   })
+  nameKept(model, ctx)
   exposeParameters(model, parameters, map)
   storeNarrow(model, ctx.table)
   castWhereNoKernel(model, ctx.table)
@@ -134,6 +135,12 @@ function ownResults(graph: Graph): void {
 
 function nameLoss(model: Model): void {
   model.graph.outputs[0]!.name = 'loss'
+}
+
+/** Gives the last results the names of the source's outputs. */
+function nameKept({ graph }: Model, { kept }: CompileContext): void {
+  const first = graph.outputs.length - kept.length
+  kept.forEach((name, i) => (graph.outputs[first + i]!.name = name))
 }
 
 /** Turns the trainable parameters' initializers into inputs, after all others, in the given order. */

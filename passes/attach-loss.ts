@@ -6,6 +6,7 @@ import type { LabelSpec, LossKind } from '../src/manifest.js'
 import { IGNORE_INDEX } from '../src/ops/cross-entropy.js'
 import { DOMAIN } from '../src/ops/dropbp.js'
 import { elementCount, formatType, isFloat, type DType, type Shape } from '../src/types.js'
+import { selection } from './globs.js'
 import { chooseLoss } from './loss/choose.js'
 import { listOutputs } from './loss/outputs.js'
 import type { CompileContext, LossInfo, Pass } from './pass.js'
@@ -14,16 +15,25 @@ export const attachLoss: Pass = {
   name: 'attach-loss',
   purpose: 'Adds the loss and the input for its labels.',
   needs: 'Every value typed.',
-  leaves: 'ctx.loss; the loss is the only result of the graph.',
+  leaves: 'ctx.loss; the results of the graph are the loss and the outputs to keep.',
   run(ctx: CompileContext): void {
     const { kind, output } = chooseLoss(ctx)
     const outputs = [...ctx.model.graph.outputs]
     ctx.loss = kind === 'output' ? outputAsLoss(ctx, output) : ATTACH[kind](ctx, output)
     ctx.loss.from = outputs.indexOf(output)
-    ctx.model.graph.setOutputs([ctx.loss.output])
-    const dropped = outputs.filter((v) => v !== output).map((v) => `"${v.name}"`)
+    const kept = keptOutputs(ctx, outputs)
+    ctx.kept = kept.map((v) => v.name)
+    ctx.model.graph.setOutputs([ctx.loss.output, ...kept])
+    const dropped = outputs.filter((v) => v !== output && !kept.includes(v)).map((v) => `"${v.name}"`)
     if (dropped.length > 0) ctx.notes.push(`the training graph does not compute ${dropped.join(', ')}`)
   },
+}
+
+/** The source's outputs that `--outputs` names. */
+function keptOutputs({ options }: CompileContext, outputs: readonly Value[]): Value[] {
+  const names = outputs.map((v) => v.name)
+  const asked = selection('--outputs', 'output', options.outputs, names)
+  return outputs.filter((v) => asked.match(v.name) !== undefined)
 }
 
 type Attach = (ctx: CompileContext, output: Value) => LossInfo

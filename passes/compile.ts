@@ -51,6 +51,7 @@ export function newContext(source: Model, request: CompileRequest = {}): Compile
     train = [],
     freeze = [],
     sites = [],
+    outputs = [],
     optimizer = 'adamw',
     recompute = [],
     precision = 'auto',
@@ -59,9 +60,10 @@ export function newContext(source: Model, request: CompileRequest = {}): Compile
   return {
     model: cloneModel(source),
     table: request.table ?? standardOps,
-    options: { loss, train, freeze, sites, optimizer, recompute, precision, flat },
+    options: { loss, train, freeze, sites, outputs, optimizer, recompute, precision, flat },
     parameters: [],
     sites: [],
+    kept: [],
     declined: [],
     notes: [],
   }

@@ -12,7 +12,7 @@ export const differentiate: Pass = {
   purpose: 'Emits the gradient of the loss for every trainable parameter that it depends on.',
   needs: 'A loss; every operator between it and a trainable parameter has a gradient rule.',
   leaves:
-    'ctx.differentiated; results are loss and gradients; Gate and Accumulate nodes where branches can be dropped.',
+    'ctx.differentiated; results are loss, gradients and kept outputs; Gate and Accumulate nodes where branches can be dropped.',
   run(ctx: CompileContext): void {
     const { model, table } = ctx
     const forward = new Set(model.graph.nodes)
@@ -26,7 +26,8 @@ export const differentiate: Pass = {
       gates,
     )
     const parameters = trainable.filter((p) => found.has(p.value) || freeze(ctx, p))
-    model.graph.setOutputs([ctx.loss!.output, ...parameters.map((p) => unscaled(ctx, found.get(p.value)!))])
+    const [loss, ...kept] = model.graph.outputs
+    model.graph.setOutputs([loss!, ...parameters.map((p) => unscaled(ctx, found.get(p.value)!)), ...kept])
     ctx.differentiated = { parameters, forward, presentWhen: new Map() }
   },
 }

@@ -1,4 +1,4 @@
-/** Globs over dotted names, as `--train`, `--freeze` and `--sites` take them. */
+/** Globs over dotted names, as `--train`, `--freeze`, `--sites` and `--outputs` take them. */
 import picomatch from 'picomatch'
 import { UsageError } from '../src/errors.js'
 
@@ -13,12 +13,12 @@ export interface Selection {
 /**
  * Compiles the globs of a flag: repeated, or separated by commas. `*` crosses dots; a plain name stands for all that lies
  * in that module, too.
- * @param what `parameter` or `site`, for messages and the error's code
- * @throws UsageError `no-such-parameter`, `no-such-site` where a glob matches none of `names`
+ * @param what `parameter`, `site` or `output`, for messages and the error's code
+ * @throws UsageError `no-such-parameter`, `no-such-site`, `no-such-output` where a glob matches none of `names`
  */
 export function selection(
   flag: string,
-  what: 'parameter' | 'site',
+  what: 'parameter' | 'site' | 'output',
   globs: readonly string[],
   names: readonly string[],
 ): Selection {

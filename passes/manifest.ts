@@ -55,6 +55,7 @@ export function buildManifest(
       ...(loss.classes !== undefined && { classes: loss.classes }),
       ...(loss.scaleInput && { scale: { input: loss.scaleInput.name, default: LOSS_SCALE } }),
     },
+    outputs: keptOutputs(ctx),
     sites: ctx.sites.map((s) => siteSpec(ctx, s)),
     parameters: ctx.parameters.map((p) => parameterSpec(ctx, p)),
     optimizer,
@@ -71,6 +72,13 @@ function modelInputs(ctx: CompileContext): Value[] {
     ...ctx.sites.map((s) => s.keep),
   ])
   return ctx.model.graph.inputs.filter((v) => !added.has(v))
+}
+
+/** The source's outputs that both graphs give: their last results. */
+function keptOutputs({ model, kept }: CompileContext): TensorSpec[] {
+  const { outputs } = model.graph
+  const first = outputs.length - kept.length
+  return kept.map((name, i) => ({ ...tensorSpec(outputs[first + i]!), name }))
 }
 
 function tensorSpec(value: Value): TensorSpec {

@@ -16,6 +16,8 @@ export interface CompileOptions {
   freeze: readonly string[]
   /** Globs over site names; empty means all. */
   sites: readonly string[]
+  /** Globs over output names; those that the training and evaluation graphs give besides; empty means none. */
+  outputs: readonly string[]
   optimizer: 'adamw' | 'sgd'
   /** Site kinds whose branch is computed again in the backward instead of being kept. */
   recompute: readonly SiteKind[]
@@ -104,6 +106,8 @@ export interface CompileContext {
   loss?: LossInfo
   /** Whether gradients could underflow in float16: the training graph takes a factor that keeps them from it. */
   scalesLoss?: boolean
+  /** Names of the source's outputs that are results of the graph too, after all others. */
+  kept: string[]
   differentiated?: Differentiated
   /** Decisions the compiler took on its own, for the report and the manifest. */
   notes: string[]

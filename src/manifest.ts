@@ -114,6 +114,8 @@ export interface Manifest {
      */
     scale?: { input: string; default: number }
   }
+  /** Outputs of the source model that the training and the evaluation graph give after all others. */
+  outputs?: TensorSpec[]
   sites: SiteSpec[]
   parameters: ParameterSpec[]
   optimizer: OptimizerSpec

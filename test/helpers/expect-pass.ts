@@ -50,10 +50,12 @@ export function contextOf(
       optimizer: 'adamw',
       recompute: [],
       flat: false,
+      outputs: [],
       ...options,
     },
     parameters: [],
     sites: [],
+    kept: [],
     declined: [],
     notes: [],
   }

@@ -48,6 +48,11 @@ const FLAGS = {
     group: 'Training:',
     describe: 'put DropBP only on sites that match the glob; repeatable [all]',
   },
+  outputs: {
+    ...list,
+    group: 'Training:',
+    describe: 'give outputs of the model that match the glob beside loss and gradients; repeatable [none]',
+  },
   optimizer: {
     type: 'string',
     requiresArg: true,
@@ -195,6 +200,7 @@ function toCommand(given: Given): CompileCommand {
       train: value('train') ?? [],
       freeze: value('freeze') ?? [],
       sites: value('sites') ?? [],
+      outputs: value('outputs') ?? [],
       optimizer: oneOf('optimizer', value('optimizer') ?? OPTIMIZERS[0], OPTIMIZERS),
       recompute: parseKinds(value('recompute')),
       precision: oneOf('precision', value('precision') ?? PRECISIONS[0], PRECISIONS),

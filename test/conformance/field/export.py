@@ -4,6 +4,7 @@
 
 Writes beside this script, for every case, NAME.onnx and NAME.safetensors:
     in/<input>, labels, loss, grad/<parameter>                    all branches kept
+    out/<output>                                                  where there are several
     keep<k> (one bool per site, in execution order), loss<k>, grad<k>/<parameter>      under mask k
     curve                                                         losses of STEPS steps of AdamW on that batch
 Every model is exported by TorchScript, as the complaints had it; gradients are taken without dropout.
@@ -21,6 +22,8 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import nn
 from transformers import (
+    BertConfig,
+    BertForSequenceClassification,
     DistilBertConfig,
     DistilBertModel,
     MobileBertConfig,
@@ -67,16 +70,21 @@ class Regression(nn.Module):
 
 
 class Head(nn.Module):
-    """Gives a model positional inputs and one output, the first that it has."""
+    """Gives a model positional inputs and outputs: those named, or the first that it has."""
 
-    def __init__(self, net: nn.Module, names: tuple[str, ...]) -> None:
+    def __init__(self, net: nn.Module, names: tuple[str, ...], outputs: list[str]) -> None:
         super().__init__()
         self.net = net
         self.names = names
+        self.outputs = outputs
 
-    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+    def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
         output = self.net(**dict(zip(self.names, inputs)))
-        return output if isinstance(output, torch.Tensor) else output[0]
+        if self.outputs == ["output"]:
+            return (output if isinstance(output, torch.Tensor) else output[0],)
+        values = {"logits": output.logits, "attention": output.attentions[0]}
+        values |= {f"hidden_{i}": hidden for i, hidden in enumerate(output.hidden_states)}
+        return tuple(values[name] for name in self.outputs)
 
 
 def tokens(batch: int, seq: int) -> dict[str, torch.Tensor]:
@@ -92,6 +100,10 @@ def masked_lm_batch(batch: int) -> Batch:
 
 def hidden_batch(batch: int) -> Batch:
     return tokens(batch, 8 + batch), torch.randn(batch, 8 + batch, HIDDEN)
+
+
+def sentence_batch(batch: int) -> Batch:
+    return tokens(batch, 8 + batch), torch.randint(0, CLASSES, (batch,))
 
 
 def picture_batch(batch: int) -> Batch:
@@ -133,6 +145,24 @@ def mobilebert() -> nn.Module:
     )
 
 
+def bert() -> nn.Module:
+    """A classifier that gives its hidden states and attention weights, too."""
+    return BertForSequenceClassification(
+        BertConfig(
+            vocab_size=VOCAB,
+            hidden_size=HIDDEN,
+            num_hidden_layers=LAYERS,
+            num_attention_heads=HEADS,
+            intermediate_size=INNER,
+            max_position_embeddings=POSITIONS,
+            num_labels=CLASSES,
+            output_hidden_states=True,
+            output_attentions=True,
+            attn_implementation="eager",
+        )
+    )
+
+
 def vit() -> nn.Module:
     return ViTForImageClassification(
         ViTConfig(
@@ -159,6 +189,7 @@ class Case:
     opset: int = 17
     options: dict = field(default_factory=dict)
     traced: bool = False
+    outputs: list[str] = field(default_factory=lambda: ["output"])
 
 
 def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -172,11 +203,20 @@ MOBILEBERT_SITES = [
     "mobilebert.encoder.layer.{}.output.dense",
     "mobilebert.encoder.layer.{}.output.bottleneck.dense",
 ]
+BERT_SITES = ["bert.encoder.layer.{}.attention.output.dense", "bert.encoder.layer.{}.output.dense"]
 VIT_SITES = ["vit.layers.{}.attention", "vit.layers.{}.mlp"]
 TRAINING = dict(do_constant_folding=False, training=torch.onnx.TrainingMode.TRAINING)
 CASES = [
     Case("distilbert_training", distilbert, hidden_batch, F.mse_loss, DISTILBERT_SITES, options=TRAINING),
     Case("mobilebert", mobilebert, masked_lm_batch, cross_entropy, MOBILEBERT_SITES, options=TRAINING),
+    Case(
+        "several_outputs",
+        bert,
+        sentence_batch,
+        cross_entropy,
+        BERT_SITES,
+        outputs=["hidden_0", "hidden_1", "attention", "logits"],
+    ),
     Case("vit", vit, picture_batch, cross_entropy, VIT_SITES),
     Case("modulated_convolution", ModulatedConvolution, generator_batch, F.mse_loss),
     Case("regression", Regression, regression_batch, F.mse_loss, opset=10, traced=True),
@@ -195,7 +235,7 @@ def build_model(case: Case) -> nn.Module:
 
 def export(case: Case, head: nn.Module, inputs: dict[str, torch.Tensor], path: Path) -> None:
     dynamic = {name: {0: "batch", 1: "seq"} if value.dtype == torch.long else {0: "batch"} for name, value in inputs.items()}
-    dynamic["output"] = {0: "batch"}
+    dynamic |= {name: {0: "batch"} for name in case.outputs}
     args = tuple(inputs.values())
     module = torch.jit.trace(head, args) if case.traced else head
     torch.onnx.export(
@@ -204,7 +244,7 @@ def export(case: Case, head: nn.Module, inputs: dict[str, torch.Tensor], path: P
         path,
         dynamo=False,
         input_names=list(inputs),
-        output_names=["output"],
+        output_names=case.outputs,
         dynamic_axes=dynamic,
         opset_version=case.opset,
         **case.options,
@@ -218,7 +258,7 @@ def backward(case: Case, head: nn.Module, batch: Batch, keep: list[bool], suffix
     sites = [pattern.format(layer) for layer in range(LAYERS) for pattern in case.sites]
     hooks = [head.net.get_submodule(s).register_forward_hook(detach) for s, k in zip(sites, keep) if not k]
     head.zero_grad(set_to_none=True)
-    loss = case.loss(head(*inputs.values()), labels)
+    loss = case.loss(head(*inputs.values())[-1], labels)
     loss.backward()
     for hook in hooks:
         hook.remove()
@@ -243,12 +283,15 @@ def train(case: Case, head: nn.Module, batch: Batch) -> torch.Tensor:
 def run_case(case: Case) -> None:
     torch.manual_seed(0)
     traced, batch = case.batch(2), case.batch(3)
-    head = Head(build_model(case), tuple(traced[0])).eval()
+    head = Head(build_model(case), tuple(traced[0]), case.outputs).eval()
     export(case, head, traced[0], HERE / f"{case.name}.onnx")
     head.eval()
     count = LAYERS * len(case.sites)
     out = {f"in/{name}": value for name, value in batch[0].items()} | {"labels": batch[1]}
     out |= backward(case, head, batch, [True] * count, "")
+    with torch.no_grad():
+        results = head(*batch[0].values())
+    out |= {f"out/{name}": value.contiguous() for name, value in zip(case.outputs, results) if name != "output"}
     for k, keep in enumerate(draw_masks(count) if count else []):
         out |= {f"keep{k}": torch.tensor(keep)} | backward(case, head, batch, keep, str(k))
     out["curve"] = train(case, head, batch)

@@ -69,10 +69,14 @@ export class Reference {
 
 /** Compiles a fixture, or an edited copy of one, and returns the compiled directory. */
 export function compileFixture(name: string, kind: LossKind, edit?: (model: Model) => void): string {
-  const directory = path.join(temporaryFolder(), `${name}.dropbp`)
-  const model = loadModel(fixturePath(name))
+  return compileFile(fixturePath(name), kind, edit)
+}
+
+export function compileFile(file: string, kind: LossKind, edit?: (model: Model) => void): string {
+  const directory = path.join(temporaryFolder(), 'model.dropbp')
+  const model = loadModel(file)
   edit?.(model)
-  compile(edit ? model : fixturePath(name), { loss: { kind } }).write(directory)
+  compile(edit ? model : file, { loss: { kind } }).write(directory)
   return directory
 }
 
@@ -85,7 +89,6 @@ export function silenceDropout({ graph }: Model): void {
 /** Loss and every gradient are PyTorch's, under every mask; what PyTorch leaves without gradient is empty. */
 export async function expectGradients(directory: string, reference: Reference): Promise<void> {
   const { manifest } = openCompiled(directory)
-  const weights = readSafetensors(path.join(directory, manifest.checkpoint))
   const session = await ort.InferenceSession.create(path.join(directory, manifest.models.training), {
     intraOpNumThreads: 1,
     enableMemPattern: false,
@@ -95,7 +98,7 @@ export async function expectGradients(directory: string, reference: Reference): 
     const mask =
       run === '' ? manifest.sites.map(() => true) : [...reference.get(`keep${run}`).data].map(Boolean)
     expect(manifest.sites).toHaveLength(mask.length)
-    const results = await session.run(feeds(manifest, weights, reference.batch, mask))
+    const results = await session.run(feeds(directory, reference.batch, mask))
     const loss = Number(reference.get(`loss${run}`).data[0])
     expect(Math.abs(Number(results[manifest.loss.output]!.data[0]) / loss - 1)).toBeLessThan(TOLERANCE)
     expectAll(manifest, results, reference.gradients(run))
@@ -103,15 +106,17 @@ export async function expectGradients(directory: string, reference: Reference): 
   await session.release()
 }
 
-function feeds(
-  manifest: Manifest,
-  weights: ReadonlyMap<string, HostTensor>,
+/** Inputs of the training graph, or with an empty mask of the evaluation graph; weights as they were compiled. */
+export function feeds(
+  directory: string,
   { inputs, labels }: Batch,
   mask: readonly boolean[],
 ): Record<string, ort.Tensor> {
+  const { manifest } = openCompiled(directory)
+  const weights = readSafetensors(path.join(directory, manifest.checkpoint))
   const feeds: Record<string, ort.Tensor> = { [manifest.loss.labels!.name]: tensor(labels!) }
   for (const { name } of manifest.inputs) feeds[name] = tensor(inputs[name]!)
-  manifest.sites.forEach((site, i) => (feeds[site.keep] = new ort.Tensor('bool', [mask[i]!], [])))
+  mask.forEach((keep, i) => (feeds[manifest.sites[i]!.keep] = new ort.Tensor('bool', [keep], [])))
   for (const p of manifest.parameters) if (p.input) feeds[p.input] = tensor(weights.get(p.name)!)
   return feeds
 }
@@ -127,7 +132,7 @@ function expectAll(
     expect(spec?.gradient, `a gradient of ${name}`).toBeTruthy()
     const got = results[spec!.gradient!]!.data as Float32Array
     const expected = spec!.source.transposed ? transposed(gradient) : gradient.data
-    expect(relativeError(got, expected, scale), name).toBeLessThan(TOLERANCE)
+    expect(distance(got, expected, scale), name).toBeLessThan(TOLERANCE)
   }
   for (const p of manifest.parameters) {
     if (p.gradient && !wanted.has(p.name.slice(PREFIX.length)))
@@ -175,8 +180,8 @@ function transposed({ data, shape }: HostTensor): Float32Array {
   )
 }
 
-/** ‖got − expected‖ / ‖expected‖; a gradient that is zero but for rounding (a key's bias) is measured against `scale`. */
-function relativeError(got: Float32Array, expected: HostTensor['data'], scale: number): number {
+/** ‖got − expected‖ / ‖expected‖; what is zero but for rounding (the gradient of a key's bias) is measured against `scale`. */
+export function distance(got: Float32Array, expected: HostTensor['data'], scale = 0): number {
   if (got.length !== expected.length) return Infinity
   return norm(got.map((x, i) => x - Number(expected[i]))) / Math.max(norm(expected), 1e-3 * scale)
 }
