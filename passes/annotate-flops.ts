@@ -2,6 +2,7 @@
 import { Expr } from '../src/expr.js'
 import type { Node } from '../src/ir.js'
 import type { OpTable } from '../src/op.js'
+import { Layout } from '../src/ops/control/layout.js'
 import type { Pass } from './pass.js'
 
 export const annotateFlops: Pass = {
@@ -24,6 +25,20 @@ export function flopsOf(nodes: Iterable<Node>, table: OpTable): Expr {
   for (const node of nodes) {
     const flops = table.find(node)?.flops?.(node)
     if (flops) total = total.add(flops)
+    if (node.subgraphs.length > 0) total = total.add(nestedFlops(node, table))
   }
   return total
+}
+
+/** Of an `If` the branch that costs more; of a loop its iterations, one where only the run knows how many. */
+function nestedFlops(node: Node, table: OpTable): Expr {
+  const parts = node.subgraphs.map(([, graph]) => flopsOf(graph.nodes, table))
+  return parts.reduce((a, b) => a.max(b)).mul(iterations(node))
+}
+
+function iterations(node: Node): Expr {
+  if (node.op === 'Loop') return node.inputs[0]?.known?.[0] ?? Expr.one
+  if (node.op !== 'Scan') return Expr.one
+  const layout = new Layout(node)
+  return node.input(layout.scanOperand(0)).type!.shape![layout.scanInput(0).axis]!
 }

@@ -12,6 +12,7 @@ import { ForwardGates } from './gating/forward.js'
 import { recomputeRegion } from './gating/recompute.js'
 import { branchRegions } from './gating/regions.js'
 import { rootSaved } from './gating/root-saved.js'
+import { trimOutputs } from './gating/trim.js'
 import { dissolveDropBP } from './insert-dropbp.js'
 import type { CompileContext, Pass } from './pass.js'
 
@@ -40,6 +41,7 @@ export const gate: Pass = {
       if (ctx.options.recompute.includes(site.kind) && !ctx.options.flat) recomputeRegion(region, isBackward)
     }
     removeDeadNodes(graph)
+    for (const node of graph.nodes) if (node.subgraphs.length > 0) trimOutputs(node)
     const execution = executionOf(graph, isBackward, gates)
     recordPresence(ctx, execution)
     recordFlops(ctx, execution)

@@ -117,7 +117,10 @@ export function moveNodes(nodes: readonly Node[], to: Graph): void {
 
 /** Uses of a value by readers outside `inside`. */
 export function usesOutside(value: Value, inside: ReadonlySet<Node>): Use[] {
-  return [...value.uses].filter((u) => !(u.user instanceof Node) || !isInside(u.user, inside))
+  return [...value.uses].filter(({ user }) => {
+    const reader = user instanceof Node ? user : user.owner
+    return !reader || !isInside(reader, inside)
+  })
 }
 
 /** Makes some readers of a value read another. */

@@ -6,6 +6,7 @@ import { Condition } from '../condition.js'
 import type { Site } from '../pass.js'
 import { boundary, moveNodes, redirect, usesOutside, type Branches, type BranchResult } from './branches.js'
 import { hostNodes } from './execution.js'
+import { trimOutputs } from './trim.js'
 
 /**
  * Values read under many different conditions (an attention mask, say) are almost always needed, so that a copy which is
@@ -169,9 +170,4 @@ function cloneSlice(region: ReadonlySet<Node>, results: readonly Value[], into: 
 
 function boundaryProducers(node: Node): Node[] {
   return [...boundary(new Set([node]))].map((v) => v.producer).filter((p) => p !== null)
-}
-
-/** Drops trailing outputs that nobody reads; the first stays. */
-export function trimOutputs(node: Node, isRead: (v: Value) => boolean = (v) => v.uses.size > 0): void {
-  while (node.outputs.length > 1 && !isRead(node.outputs.at(-1)!)) node.outputs.pop()
 }

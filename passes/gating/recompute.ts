@@ -1,6 +1,7 @@
 /** `--recompute`: the backward computes a branch's forward again from its boundary instead of reading what was saved. */
 import { cloneNode, type ValueMap } from '../../src/clone.js'
 import type { Node } from '../../src/ir.js'
+import { outermost } from '../../src/order.js'
 
 /**
  * Lets backward nodes read clones of a region's nodes.
@@ -11,7 +12,9 @@ export function recomputeRegion(region: readonly Node[], isBackward: (n: Node) =
   const graph = region[0]?.graph
   if (!graph) return
   const map: ValueMap = new Map()
-  const readers = region.flatMap((n) => n.outputs.flatMap((v) => v.users)).filter(isBackward)
+  const readers = region
+    .flatMap((n) => n.outputs.flatMap((v) => v.users))
+    .filter((n) => isBackward(outermost(n)))
   if (readers.length === 0) return
   for (const node of region) graph.addNode(cloneNode(node, map))
   for (const reader of readers)

@@ -1,9 +1,10 @@
 /** Roots what the backward reads: what costs next to nothing to compute again is not kept. */
 import { cloneNode } from '../../src/clone.js'
 import type { Graph, Node, Value } from '../../src/ir.js'
+import { reads } from '../../src/order.js'
 import { RMS_NORM } from '../../src/ops/rms-norm.js'
 import { SWIGLU } from '../../src/ops/swiglu.js'
-import { trimOutputs } from './forward.js'
+import { trimOutputs } from './trim.js'
 
 const VIEWS = new Set(['Reshape', 'Squeeze', 'Unsqueeze', 'Flatten', 'Identity'])
 
@@ -46,7 +47,7 @@ class Kept {
   private readonly read: ReadonlySet<Value>
 
   constructor(readers: ReadonlySet<Node>) {
-    this.read = new Set([...readers].flatMap((n) => n.inputs.filter((v) => v !== null)))
+    this.read = new Set([...readers].flatMap((n) => [...reads(n)]))
   }
 
   /** Whether a value is to be computed again instead of being kept. */
