@@ -20,15 +20,24 @@ export {
 export { openCompiled, parseManifest, type CompiledModel } from './manifest.js'
 export {
   bernoulli,
+  blockCoordinate,
   exactBudget,
+  freeze,
+  lisa,
+  official,
   POLICIES,
+  stochasticDepth,
   type DrawRequest,
   type MaskPolicy,
   type PolicyName,
+  type PolicyOptions,
 } from './policies/index.js'
+export { ALLOCATIONS, allocationSteps, RATE_KINDS, type RateKind } from './dropbp/allocation.js'
+export { OnlineSensitivity, type OnlineState } from './dropbp/online.js'
+export { measureSensitivities } from './dropbp/sensitivity.js'
 export { Presence, trainableParameters, type Mask, type TrainableSpec } from './dropbp/presence.js'
 export { Random } from './random.js'
-export { allocateRates, type AllocationRequest, type RateBounds } from './dropbp/rates.js'
+export { allocateRates, depthRates, type AllocationRequest, type RateBounds } from './dropbp/rates.js'
 export { readSafetensors, SafetensorsFile, writeSafetensors } from '../src/safetensors.js'
 export {
   makeSchedule,
@@ -46,8 +55,11 @@ export {
 } from './session.js'
 export { TrainingState } from './training/state.js'
 export { floatsOf, scalar, zeros, type HostTensor, type TypedArray } from '../src/host-tensor.js'
+export { Accumulator, MASK_PER, type Accumulated, type MaskPer } from './training/accumulator.js'
+export { Progress, type ProgressState } from './training/progress.js'
 export type {
   EvaluationResult,
+  EventOf,
   FitOptions,
   SkipReason,
   StepResult,

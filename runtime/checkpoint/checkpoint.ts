@@ -9,14 +9,12 @@ import type { DataPosition } from '../data/batch-source.js'
 import { digestFile, guarded, syncDirectory, writeDurably, type FileDigest } from '../../src/files.js'
 import type { HandlerState } from '../dropbp/handler.js'
 import { writeSafetensors } from '../../src/safetensors.js'
+import type { ProgressState } from '../training/progress.js'
 import type { TrainingState } from '../training/state.js'
 import type { HostTensor } from '../../src/host-tensor.js'
 
 /** What a checkpoint holds beside tensors. */
-export interface CheckpointState {
-  step: number
-  tokens: number
-  skipped: number
+export interface CheckpointState extends ProgressState {
   /** Hash of the source model. */
   source: string
   optimizer: string
@@ -40,14 +38,14 @@ const STATE = 'state.json'
 const NAME = /^step-(\d{8,})$/
 
 /**
- * Writes a checkpoint below `root` and then removes all but the newest `keep`.
+ * Writes a checkpoint below `root` and then removes all but the newest `keep`, and the best one where it is to stay.
  * @throws IOError `disk-full`, `no-permission`, `write-failed`; whatever was there before is intact then
  */
 export function writeCheckpoint(
   root: string,
   state: CheckpointState,
   tensors: TrainingState,
-  keep = 2,
+  { keep = 2, keepBest = false }: { keep?: number; keepBest?: boolean } = {},
 ): SavedCheckpoint {
   const directory = path.join(root, `step-${String(state.step).padStart(8, '0')}`)
   const temporary = path.join(root, `.tmp-${process.pid}-${state.step}`)
@@ -70,8 +68,10 @@ export function writeCheckpoint(
     fs.rmSync(temporary, { recursive: true, force: true })
     throw error
   }
-  for (const old of listCheckpoints(root).slice(Math.max(keep, 1)))
+  for (const old of listCheckpoints(root).slice(Math.max(keep, 1))) {
+    if (keepBest && old.step === state.best?.step) continue
     fs.rmSync(old.directory, { recursive: true, force: true })
+  }
   return { directory, step: state.step }
 }
 

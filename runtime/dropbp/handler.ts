@@ -1,16 +1,23 @@
 /** `DropBPHandler`: drop rates, masks and their bookkeeping, with the operations of the official library. */
 import { DropBPError, UsageError } from '../../src/errors.js'
-import { evaluateExpr } from '../../src/expr.js'
 import type { Manifest, SiteSpec } from '../../src/manifest.js'
 import type { Dims } from '../data/batch.js'
-import { POLICIES, type MaskPolicy, type PolicyName } from '../policies/index.js'
-import { Presence, type Mask } from './presence.js'
+import { POLICIES, type MaskPolicy, type PolicyName, type PolicyOptions } from '../policies/index.js'
+import { blocksOf } from '../policies/policy.js'
 import { Random } from '../random.js'
-import { allocateRates, checkBounds, type RateBounds } from './rates.js'
+import { BackwardCosts } from './costs.js'
+import { OnlineSensitivity, type OnlineState } from './online.js'
+import { Presence, type Mask } from './presence.js'
+import { allocateRates, checkBounds, depthRates, type RateBounds } from './rates.js'
+import { measureSensitivities, type MeasureGradients } from './sensitivity.js'
 
-export interface HandlerOptions extends Partial<RateBounds> {
+export type { MeasureGradients } from './sensitivity.js'
+
+export interface HandlerOptions extends Partial<RateBounds>, PolicyOptions {
   /** Share of the sites' backward FLOPs to drop, in expectation. */
   dropRate?: number
+  /** Optimizer steps over which the rates rise linearly from zero. */
+  dropWarmup?: number
   policy?: PolicyName | MaskPolicy
   seed?: number
 }
@@ -22,16 +29,15 @@ export interface HandlerState {
   draws: number
   random: number[]
   sensitivities: number[] | null
+  /** Absent in checkpoints of versions that did not estimate. */
+  online?: OnlineState
 }
-
-/**
- * Squared gradient norms, one a parameter and zero where absent, of one fixed sample under a mask. It must not change
- * anything that training depends on.
- */
-export type MeasureGradients = (mask: Mask) => Promise<readonly number[]>
 
 /** Redraws before a set of rates is given up as one that never trains anything. */
 const MAX_REDRAWS = 10_000
+
+/** Generators from this number on are the policies'. */
+const POLICY_STREAMS = 1 << 20
 
 /** Decides which sites keep their backward. Sites are in the manifest's order throughout. */
 export class DropBPHandler {
@@ -41,23 +47,28 @@ export class DropBPHandler {
   sensitivities: readonly number[] | null = null
   private readonly presence: Presence
   private readonly policy: MaskPolicy
-  private readonly totalFlops: string
+  private readonly costs: BackwardCosts
   private readonly target: number
+  private readonly online: OnlineSensitivity
+  private progress = { step: 0, steps: 1 }
   private random: Random
   private rates: number[]
   private counts: number[]
   private draws = 0
   private keep: boolean[]
-  private flops: { sites: number[]; total: number } | undefined
 
-  constructor(manifest: Pick<Manifest, 'sites' | 'parameters' | 'flops'>, options: HandlerOptions = {}) {
+  constructor(
+    manifest: Pick<Manifest, 'sites' | 'parameters' | 'flops'>,
+    private readonly options: HandlerOptions = {},
+  ) {
     const { dropRate = 0, minRate = 0, maxRate = 0.9, policy = 'budget', seed = 0 } = options
     this.sites = manifest.sites
     this.bounds = { minRate, maxRate }
     this.presence = new Presence(manifest)
     this.policy = typeof policy === 'function' ? policy : POLICIES[policy]
-    this.totalFlops = manifest.flops.backward
+    this.costs = new BackwardCosts(manifest)
     this.target = dropRate
+    this.online = new OnlineSensitivity(this.presence.owners(), this.sites.length)
     this.random = Random.seeded(seed, 1)
     this.counts = this.sites.map(() => 0)
     this.keep = this.sites.map(() => true)
@@ -82,12 +93,22 @@ export class DropBPHandler {
     this.sensitivities = null
   }
 
+  /** Gives each site a rate that grows with its block's depth; the expected FLOPs meet the target. */
+  setDepthRates(target = this.target): null {
+    const blocks = blocksOf(this.sites)
+    const depth = this.sites.map((_, i) => blocks.findIndex((block) => block.includes(i)) + 1)
+    this.rates = depthRates({ depth, flops: this.extractFlops(), target, ...this.bounds })
+    return (this.sensitivities = null)
+  }
+
+  /** Tells how far training is, which policies and rising rates depend on. */
+  setProgress(step: number, steps: number): void {
+    this.progress = { step, steps }
+  }
+
   /** Tells the dimensions of the data, which FLOPs depend on. */
   setDims(dims: Dims): void {
-    this.flops = {
-      sites: this.sites.map((site) => evaluateExpr(site.flops.backward, dims)),
-      total: evaluateExpr(this.totalFlops, dims),
-    }
+    this.costs.setDims(dims)
   }
 
   /**
@@ -96,9 +117,19 @@ export class DropBPHandler {
    * @throws DropBPError `nothing-trains`
    */
   setDroppedLayers(): Mask {
-    const flops = this.extractFlops()
+    const { seed = 0, period, frozen } = this.options
     for (let i = 0; i < MAX_REDRAWS; i++) {
-      const mask = this.policy({ rates: this.rates, flops, step: this.draws, random: this.random })
+      const mask = this.policy({
+        sites: this.sites,
+        rates: this.effectiveRates,
+        flops: this.extractFlops(),
+        ...this.progress,
+        pass: this.draws,
+        random: this.random,
+        stream: (n) => Random.seeded(seed, POLICY_STREAMS + n),
+        trains: (candidate) => this.presence.trains(candidate),
+        options: { period, frozen },
+      })
       if (!this.presence.trains(mask)) continue
       this.record(mask)
       return mask
@@ -125,14 +156,23 @@ export class DropBPHandler {
    * @throws DropBPError `non-finite-sensitivity`
    */
   async sensitivityBasedDropBP(measure: MeasureGradients, target = this.target): Promise<readonly number[]> {
-    const all = this.sites.map(() => true)
-    const reference = await measure(all)
-    const sensitivities: number[] = []
-    for (const dropped of this.sites.keys()) {
-      const norms = await measure(all.map((_, i) => i !== dropped))
-      sensitivities.push(reference.reduce((sum, g, p) => sum + (Math.sqrt(g) - Math.sqrt(norms[p]!)) ** 2, 0))
-    }
+    const sensitivities = await measureSensitivities(this.sites.length, measure)
     this.assignRates(sensitivities, target)
+    return sensitivities
+  }
+
+  /** Takes the squared gradient norms of a pass under the mask drawn last, for the online estimate. */
+  observe(squaredNorms: readonly number[]): void {
+    this.online.observe(this.keep, this.presence.under(this.keep), squaredNorms)
+  }
+
+  /**
+   * Assigns rates by what `observe` was told.
+   * @returns the estimated sensitivities; null where too little was observed, and the rates stay
+   */
+  assignOnlineRates(target = this.target): readonly number[] | null {
+    const sensitivities = this.online.estimate()
+    if (sensitivities) this.assignRates(sensitivities, target)
     return sensitivities
   }
 
@@ -147,6 +187,13 @@ export class DropBPHandler {
     return this.rates
   }
 
+  /** Each site's drop rate now, while rates still rise. */
+  get effectiveRates(): readonly number[] {
+    const { dropWarmup = 0 } = this.options
+    const share = dropWarmup > 0 ? Math.min(1, this.progress.step / dropWarmup) : 1
+    return share === 1 ? this.rates : this.rates.map((rate) => rate * share)
+  }
+
   /** The mask drawn last. */
   get mask(): Mask {
     return this.keep
@@ -154,7 +201,7 @@ export class DropBPHandler {
 
   /** Each site's backward FLOPs at the present dimensions. */
   extractFlops(): readonly number[] {
-    return this.present().sites
+    return this.costs.present.sites
   }
 
   /** How often each site was dropped. */
@@ -174,10 +221,7 @@ export class DropBPHandler {
 
   /** Backward FLOPs of a pass under a mask: of the sites that are dropped, of all sites, of the whole graph. */
   backwardFlops(mask: Mask = this.keep): { dropped: number; sites: number; total: number } {
-    const { sites, total } = this.present()
-    const sum = (wanted: (i: number) => boolean): number =>
-      sites.reduce((n, f, i) => n + (wanted(i) ? f : 0), 0)
-    return { dropped: sum((i) => !mask[i]), sites: sum(() => true), total }
+    return this.costs.of(mask)
   }
 
   state(): HandlerState {
@@ -188,6 +232,7 @@ export class DropBPHandler {
       draws: this.draws,
       random: this.random.state,
       sensitivities,
+      online: this.online.state(),
     }
   }
 
@@ -197,13 +242,6 @@ export class DropBPHandler {
     this.counts = [...state.counts]
     this.draws = state.draws
     this.random = Random.restore(state.random)
-  }
-
-  private present(): { sites: number[]; total: number } {
-    if (this.flops) return this.flops
-    throw new UsageError(
-      'unbound-dimension',
-      'the dimensions of the data are not known yet: call setDims before drawing masks',
-    )
+    if (state.online) this.online.restore(state.online)
   }
 }

@@ -15,8 +15,10 @@ export function trainableParameters(manifest: Pick<Manifest, 'parameters'>): Tra
 /** Tells for every trainable parameter whether its gradient is present under a mask. */
 export class Presence {
   private readonly conditions: readonly number[][][]
+  private readonly sites: number
 
   constructor(manifest: Pick<Manifest, 'parameters' | 'sites'>) {
+    this.sites = manifest.sites.length
     const index = new Map(manifest.sites.map((site, i) => [site.name, i]))
     this.conditions = trainableParameters(manifest).map((p) =>
       p.presentWhen.map((all) => all.map((s) => index.get(s)!)),
@@ -26,6 +28,16 @@ export class Presence {
   /** One bool a trainable parameter: any of its conjunctions of sites is kept. */
   under(mask: Mask): boolean[] {
     return this.conditions.map((any) => any.some((all) => all.every((site) => mask[site])))
+  }
+
+  /** For each trainable parameter and site, whether dropping that site alone takes the gradient away. */
+  owners(): boolean[][] {
+    return this.conditions.map((any) =>
+      Array.from(
+        { length: this.sites },
+        (_, site) => any.length > 0 && any.every((all) => all.includes(site)),
+      ),
+    )
   }
 
   /** Whether anything at all is trained under a mask. */

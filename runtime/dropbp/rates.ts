@@ -61,6 +61,33 @@ export function allocateRates(request: AllocationRequest): number[] {
   return rates
 }
 
+/**
+ * Rates that grow linearly with depth: rate_i = min(c·depth_i, maxRate), at least minRate, with the one c for which
+ * Σ flops·rate = target·Σ flops.
+ * @throws UsageError `drop-rate`
+ */
+export function depthRates({
+  depth,
+  flops,
+  target,
+  minRate,
+  maxRate,
+}: RateBounds & { depth: readonly number[]; flops: readonly number[]; target: number }): number[] {
+  const at = (c: number): number[] => depth.map((d) => Math.max(minRate, Math.min(c * d, maxRate)))
+  const dropped = (rates: readonly number[]): number => rates.reduce((sum, r, i) => sum + r * flops[i]!, 0)
+  const wanted = target * flops.reduce((a, b) => a + b, 0)
+  let [low, high] = [0, maxRate / Math.min(...depth)]
+  for (let i = 0; i < BISECTIONS; i++) {
+    const middle = (low + high) / 2
+    if (dropped(at(middle)) < wanted) low = middle
+    else high = middle
+  }
+  return at(high)
+}
+
+/** Halvings after which a float64 has no bits left. */
+const BISECTIONS = 60
+
 function cheapest(sites: ReadonlySet<number>, cost: (site: number) => number): number {
   let best = -1
   let least = Infinity

@@ -1,10 +1,12 @@
 /** What a trainer is told, and what it tells. */
 import type { Batch } from '../data/batch.js'
 import type { BatchSource } from '../data/batch-source.js'
+import type { RateKind } from '../dropbp/allocation.js'
 import type { HandlerOptions } from '../dropbp/handler.js'
 import type { Mask } from '../dropbp/presence.js'
 import type { ScheduleKind } from '../schedules/index.js'
 import type { SessionFactory, SessionOptions } from '../session.js'
+import type { MaskPer } from './accumulator.js'
 import type { Hyperparameters } from './graph.js'
 
 export interface TrainerOptions {
@@ -20,9 +22,15 @@ export interface TrainerOptions {
   hyperparameters?: Hyperparameters
   /** Drop rates, policy and seed of the masks. */
   dropbp?: HandlerOptions
-  /** `sensitivity` assigns rates by sensitivity once, after `sensitivityAt` of the steps. */
-  rates?: 'uniform' | 'sensitivity'
-  sensitivityAt?: number
+  /** A mask for each micro-batch (default), or for each step. */
+  maskPer?: MaskPer
+  /** How the drop rate is divided among sites; `uniform` by default. */
+  rates?: RateKind
+  /**
+   * When: shares of the training below 1, or steps. By default once at a tenth for `sensitivity`, at every tenth for
+   * `online`.
+   */
+  ratesAt?: readonly number[]
   /** Steps in a row that may be skipped for a loss or gradient that is not finite. */
   maxSkipped?: number
   session?: SessionOptions
@@ -61,9 +69,13 @@ export interface EvaluationResult {
 /** What happens during `fit`. */
 export type TrainEvent =
   | ({ type: 'step' } & StepResult)
-  | ({ type: 'evaluation'; step: number } & EvaluationResult)
-  | { type: 'rates'; step: number; rates: readonly number[]; sensitivities: readonly number[] }
+  | ({ type: 'evaluation'; step: number; /** The best so far. */ best: boolean } & EvaluationResult)
+  | { type: 'rates'; step: number; rates: readonly number[]; sensitivities: readonly number[] | null }
   | { type: 'checkpoint'; step: number; directory: string }
+  | { type: 'early-stop'; step: number; best: number }
+
+/** The event of one type. */
+export type EventOf<T extends TrainEvent['type']> = Extract<TrainEvent, { type: T }>
 
 export interface FitOptions {
   data: BatchSource
@@ -73,12 +85,18 @@ export interface FitOptions {
   validation?: () => Iterable<Batch> | AsyncIterable<Batch>
   /** Evaluate every so many steps, and at the end. */
   evaluateEvery?: number
+  /** Stop after so many evaluations without a better loss. */
+  patience?: number
+  /** What a loss has to be better by. */
+  minDelta?: number
   /** Checkpoint directory. */
   checkpoints?: string
   /** Save every so many steps, and at the end. */
   saveEvery?: number
   /** How many checkpoints to keep. */
   keep?: number
+  /** Keep the checkpoint of the best evaluation besides. */
+  keepBest?: boolean
   /** Stops after the running step; the state is saved then. */
   signal?: AbortSignal
   /** Written into checkpoints as it is, for whoever resumes. */

@@ -46,6 +46,8 @@ export class TrainingGraph {
     const { manifest } = this.compiled
     const feeds = { ...batchFeeds(manifest, batch), ...state.parameterFeeds() }
     manifest.sites.forEach((site, i) => (feeds[site.keep] = scalar('bool', mask[i]!)))
+    const { scale } = manifest.loss
+    if (scale) feeds[scale.input] = scalar('float32', scale.default)
     into.expect(this.presence.under(mask))
     const fetches: Record<string, null> = { [manifest.loss.output]: null }
     into.parameters.forEach((spec, i) => into.expects(i) && (fetches[spec.gradient] = null))

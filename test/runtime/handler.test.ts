@@ -109,7 +109,7 @@ it('draws the same masks from the same seed, and goes on from a saved state', ()
 })
 
 it('takes policies of the user', () => {
-  const h = handler(3, true, { policy: ({ step }) => [0, 1, 2].map((i) => i === step % 3) })
+  const h = handler(3, true, { policy: ({ pass }) => [0, 1, 2].map((i) => i === pass % 3) })
   expect([h.setDroppedLayers(), h.setDroppedLayers()]).toEqual([
     [true, false, false],
     [false, true, false],

@@ -65,13 +65,23 @@ function flags(): Record<string, Options> {
 function flag(option: Option, group: string): Options {
   const shown = option.default === undefined ? '' : ` [${String(option.default)}]`
   return {
-    ...(option.type === 'list' ? { type: 'string', array: true, nargs: 1 } : { type: option.type }),
+    ...yargsType(option),
     group: `${group}:`,
     describe: `${option.describe}${shown}`,
     ...(option.alias === undefined ? {} : { alias: option.alias }),
     ...('choices' in option && option.choices ? { choices: option.choices } : {}),
     ...(option.type === 'boolean' ? {} : { requiresArg: !('bare' in option && option.bare) }),
   }
+}
+
+function yargsType({ type }: Option): Options {
+  if (type === 'list') return { type: 'string', array: true, nargs: 1 }
+  return type === 'numbers' ? { type: 'string', coerce: numbers } : { type }
+}
+
+/** `0.1,0.5` as numbers; what is none becomes NaN, which the checks refuse. */
+function numbers(text: string): number[] {
+  return text.split(',').map((part) => (part.trim() === '' ? NaN : Number(part)))
 }
 
 function toCommand(given: Arguments): TrainCommand {

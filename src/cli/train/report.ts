@@ -161,9 +161,9 @@ class TextReporter implements Reporter {
         `step ${event.step}: validation loss ${colors.bold(event.loss.toFixed(4))}, perplexity ${event.perplexity.toFixed(2)}`,
       )
     } else if (event.type === 'rates') {
-      this.line(
-        `step ${event.step}: drop rates by sensitivity ${event.rates.map((r) => r.toFixed(2)).join(' ')}`,
-      )
+      this.line(`step ${event.step}: drop rates ${event.rates.map((r) => r.toFixed(2)).join(' ')}`)
+    } else if (event.type === 'early-stop') {
+      this.line(`step ${event.step}: stopped, the validation loss is best at step ${event.best}`)
     } else if (!this.bar) this.line(`step ${event.step}: saved ${event.directory}`)
   }
 

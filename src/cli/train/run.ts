@@ -14,13 +14,8 @@ import { IOError } from '../../errors.js'
 import { prepareData, type PreparedData } from './data.js'
 import type { TrainCommand } from './flags.js'
 import { makeReporter, type Reporter } from './report.js'
-import {
-  resolveSettings,
-  storedSettings,
-  warmupSteps,
-  type GivenSettings,
-  type TrainSettings,
-} from './settings.js'
+import { openTrainer } from './trainer.js'
+import { resolveSettings, storedSettings, type GivenSettings, type TrainSettings } from './settings.js'
 
 /** Exit codes of a training that a signal ended: 128 + its number, as shells expect. */
 const INTERRUPTED = { SIGINT: 130, SIGTERM: 143 } as const
@@ -94,24 +89,6 @@ function startingPoint(
   }
   fs.rmSync(checkpoints, { recursive: true, force: true })
   return null
-}
-
-function openTrainer(directory: string, settings: TrainSettings): Promise<Trainer> {
-  const { dropRate, minRate, maxRate, policy, seed, clip, weightDecay, provider, threads } = settings
-  const { learningRate, schedule, rates, sensitivityAt } = settings
-  const steps = settings.steps!
-  return Trainer.open(directory, {
-    steps,
-    learningRate,
-    schedule,
-    warmup: warmupSteps(settings.warmup, steps),
-    clipNorm: clip,
-    hyperparameters: weightDecay === undefined ? {} : { weight_decay: weightDecay },
-    dropbp: { dropRate, minRate, maxRate, policy, seed },
-    rates,
-    sensitivityAt,
-    session: { providers: [provider], ...(threads === undefined ? {} : { threads }) },
-  })
 }
 
 interface Places {

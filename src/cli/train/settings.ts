@@ -43,7 +43,9 @@ export function resolveSettings(given: GivenSettings, stored: GivenSettings | nu
 
 /** What a checkpoint keeps: all but what concerns one run alone. */
 export function storedSettings(settings: TrainSettings): GivenSettings {
-  const kept = Object.entries(settings).filter(([name]) => !OPTIONS[name as OptionName].transient)
+  const kept = Object.entries(settings).filter(
+    ([name]) => Object.hasOwn(OPTIONS, name) && !OPTIONS[name as OptionName].transient,
+  )
   return Object.fromEntries(kept) as GivenSettings
 }
 
@@ -62,9 +64,4 @@ function checkRange(value: number, name: string, option: NumberOption): void {
   ]
   const expected = [integer ? 'a whole number' : 'a number', ...bounds.filter(Boolean)].join(' ')
   throw new UsageError('bad-value', `--${kebab(name)} ${value}: expected ${expected}`)
-}
-
-/** Steps of warm-up: a number below 1 is a share of the training. */
-export function warmupSteps(warmup: number, steps: number): number {
-  return warmup < 1 ? Math.floor(warmup * steps) : warmup
 }

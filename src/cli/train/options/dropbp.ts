@@ -1,5 +1,7 @@
 /** Which branches skip their backward. */
-import { POLICIES, type PolicyName } from '../../../../runtime/policies/index.js'
+import { RATE_KINDS } from '../../../../runtime/dropbp/allocation.js'
+import { POLICIES } from '../../../../runtime/policies/index.js'
+import { MASK_PER } from '../../../../runtime/training/accumulator.js'
 import type { OptionTable } from './option.js'
 
 export const dropbp = {
@@ -11,23 +13,40 @@ export const dropbp = {
   },
   rates: {
     type: 'string',
-    choices: ['uniform', 'sensitivity'],
+    choices: RATE_KINDS,
     default: 'uniform',
     describe: 'how it is divided among branches',
   },
+  ratesAt: {
+    type: 'numbers',
+    describe: 'when: shares of the training below 1, or steps, as in 0.1,0.5',
+  },
   minRate: { type: 'number', default: 0, describe: 'least rate of a branch' },
   maxRate: { type: 'number', default: 0.9, describe: 'highest rate of a branch' },
-  policy: {
-    type: 'string',
-    choices: Object.keys(POLICIES) as PolicyName[],
-    default: 'budget',
-    describe: 'exact budget a step, or independent draws',
-  },
-  sensitivityAt: {
+  dropWarmup: {
     type: 'number',
     min: 0,
-    below: 1,
-    default: 0.1,
-    describe: 'share of the steps before sensitivities are measured',
+    default: 0,
+    describe: 'steps, or a share below 1, of rising drop rates',
+  },
+  policy: {
+    type: 'string',
+    file: { except: Object.keys(POLICIES) },
+    default: 'budget',
+    describe: `how masks are drawn: ${Object.keys(POLICIES).join(', ')}; or a JavaScript file whose default export draws them`,
+  },
+  period: {
+    type: 'number',
+    min: 1,
+    integer: true,
+    default: 20,
+    describe: 'steps for which lisa and block-coordinate hold their blocks',
+  },
+  frozenSites: { type: 'list', describe: 'branches that freeze drops, as globs; repeatable' },
+  maskPer: {
+    type: 'string',
+    choices: MASK_PER,
+    default: 'micro-batch',
+    describe: 'what a mask is drawn for',
   },
 } as const satisfies OptionTable

@@ -29,6 +29,13 @@ export interface StringOption extends Described {
   readonly bare?: boolean
 }
 
+/** Numbers, on the command line with commas between. */
+export interface NumbersOption extends Described {
+  readonly type: 'numbers'
+  readonly default?: readonly number[]
+}
+
+/** Words; the flag is repeated for each. */
 export interface ListOption extends Described {
   readonly type: 'list'
   readonly default?: readonly string[]
@@ -40,7 +47,7 @@ export interface BooleanOption extends Described {
 }
 
 /** An option by its kind. */
-export type Option = NumberOption | StringOption | ListOption | BooleanOption
+export type Option = NumberOption | NumbersOption | StringOption | ListOption | BooleanOption
 
 /** Options by their names as TypeScript spells them: `learningRate` is the flag `--learning-rate`. */
 export type OptionTable = Readonly<Record<string, Option>>
@@ -52,9 +59,11 @@ export type ValueOf<O extends Option> = O extends { readonly choices: readonly (
     ? number
     : O extends { readonly type: 'boolean' }
       ? boolean
-      : O extends { readonly type: 'list' }
-        ? readonly string[]
-        : string
+      : O extends { readonly type: 'numbers' }
+        ? readonly number[]
+        : O extends { readonly type: 'list' }
+          ? readonly string[]
+          : string
 
 /** The values of a table: what has a default is always there. */
 export type Values<T extends OptionTable> = {
