@@ -2,21 +2,20 @@
  * Checks of operator definitions on sample inputs, against two oracles: ONNX Runtime (reference evaluation and types) and
  * central differences in float64 (gradient rules). What the rules emit must also run in ONNX Runtime.
  */
-import * as ort from 'onnxruntime-node'
+import type * as ort from 'onnxruntime-node'
 import { describe, expect, test } from 'vitest'
 import { gradients } from '../../passes/differentiate.js'
-import { lowerModel } from '../../passes/lower.js'
-import { cloneModel } from '../../src/clone.js'
 import { Builder, type AttributeArgs } from '../../src/builder.js'
 import { evaluateGraph, type Arrays } from '../../src/evaluate.js'
 import { bindInputDims, prepareInitializer } from '../../src/infer.js'
 import { Model, Value } from '../../src/ir.js'
-import { encodeModel } from '../../src/onnx/index.js'
 import type { NdArray, OpDef } from '../../src/op.js'
 import { standardOps } from '../../src/ops/index.js'
 import { Tensor } from '../../src/tensor.js'
 import { isFloat, tensorType, type DType } from '../../src/types.js'
 import { verify } from '../../src/verify.js'
+import { differenceQuotient } from '../helpers/differences.js'
+import { numbersOf, session, tensorOf } from '../helpers/runtime.js'
 
 /** An operand of a sample. The same object twice is the same value twice. */
 export interface Operand {
@@ -314,14 +313,9 @@ class Bench {
 
   private differences(loss: Value, input: Value): Float64Array {
     const x = this.feeds.get(input)!
-    return x.data.map((v, i) => {
-      const h = 1e-5 * Math.max(1, Math.abs(v))
-      const at = (moved: number): number => {
-        const feeds = new Map(this.feeds).set(input, { ...x, data: x.data.with(i, moved) })
-        return this.evaluate([loss], feeds).get(loss)!.data[0]!
-      }
-      return (at(v + h) - at(v - h)) / (2 * h)
-    })
+    const at = (data: Float64Array): number =>
+      this.evaluate([loss], new Map(this.feeds).set(input, { ...x, data })).get(loss)!.data[0]!
+    return x.data.map((_, i) => differenceQuotient(at, x.data, i))
   }
 
   private async runInRuntime(wanted: readonly Value[]): Promise<ort.Tensor[]> {
@@ -342,32 +336,6 @@ class Bench {
   private isBound(atoms: ReadonlySet<string>): boolean {
     return [...atoms].every((a) => !a.includes('unknown'))
   }
-}
-
-async function session(model: Model): Promise<ort.InferenceSession> {
-  const lowered = cloneModel(model)
-  lowerModel(lowered, standardOps)
-  return ort.InferenceSession.create(encodeModel(lowered), { intraOpNumThreads: 1, logSeverityLevel: 4 })
-}
-
-const ARRAYS = {
-  float32: Float32Array,
-  float64: Float64Array,
-  int32: Int32Array,
-  int8: Int8Array,
-  uint8: Uint8Array,
-  bool: Uint8Array,
-} as const
-
-function tensorOf(array: NdArray): ort.Tensor {
-  if (array.dtype === 'int64')
-    return new ort.Tensor('int64', BigInt64Array.from(array.data, BigInt), array.shape)
-  const Data = ARRAYS[array.dtype as keyof typeof ARRAYS]
-  return new ort.Tensor(array.dtype as 'float32', Data.from(array.data) as Float32Array, array.shape)
-}
-
-function numbersOf(tensor: ort.Tensor): Float64Array {
-  return Float64Array.from(tensor.data as Float32Array, Number)
 }
 
 /** The elements agree relative to the largest expected one; what is not finite agrees exactly. */
