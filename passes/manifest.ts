@@ -47,6 +47,7 @@ export function buildManifest(
     source,
     models: { training, eval: evaluation, optimizer: optimizerFile, annotated },
     checkpoint: FILES.checkpoint,
+    ...(ctx.arithmetic && { arithmetic: ctx.arithmetic }),
     inputs: modelInputs(ctx).map(tensorSpec),
     loss: {
       kind: loss.kind,

@@ -15,7 +15,8 @@ export const masters: Pass = {
   run(ctx) {
     const half = ctx.parameters.filter((p) => p.trainable && isHalf(p.value.type?.dtype))
     for (const p of half) addMaster(ctx, p)
-    if (half.some((p) => p.sourceType === 'float16')) ctx.scalesLoss = true
+    ctx.arithmetic = half[0]?.sourceType
+    ctx.scalesLoss = half.some((p) => p.sourceType === 'float16')
   },
 }
 

@@ -106,6 +106,8 @@ export interface CompileContext {
   loss?: LossInfo
   /** Whether gradients could underflow in float16: the training graph takes a factor that keeps them from it. */
   scalesLoss?: boolean
+  /** The half type that the graph computes in, where weights have float32 masters. */
+  arithmetic?: DType
   /** Names of the source's outputs that are results of the graph too, after all others. */
   kept: string[]
   differentiated?: Differentiated

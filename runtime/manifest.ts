@@ -84,6 +84,7 @@ const schema = v.looseObject({
   }),
   models: v.object({ training: v.string(), eval: v.string(), optimizer: v.string(), annotated: v.string() }),
   checkpoint: v.string(),
+  arithmetic: v.optional(v.string()),
   inputs: v.array(tensorSpec),
   loss: v.object({
     kind: v.picklist(['causal-lm', 'token', 'class', 'mse', 'bce', 'output']),

@@ -1,6 +1,6 @@
 /** Host tensors: typed arrays with a type and a shape, as ONNX Runtime's JavaScript bindings hold them. */
 import { DropBPError } from './errors.js'
-import { halfToNumber } from './tensor.js'
+import { halfToNumber, numberToBfloat16, numberToHalf } from './tensor.js'
 
 /** Arrays that hold tensor elements; float16 and bfloat16 are kept as their bits. */
 export type TypedArray =
@@ -77,6 +77,16 @@ export function floatsOf(tensor: HostTensor): Float32Array | Float64Array {
   if (tensor.dtype !== 'float16' && tensor.dtype !== 'bfloat16') throw noFloats(tensor.dtype)
   const bits = tensor.data as Uint16Array
   return tensor.dtype === 'float16' ? Float32Array.from(bits, halfToNumber) : fromBfloat16(bits)
+}
+
+/** A floating-point tensor in another such type, rounded to nearest even; the tensor itself where it has it. */
+export function converted(tensor: HostTensor, dtype: string): HostTensor {
+  if (tensor.dtype === dtype) return tensor
+  const from = floatsOf(tensor)
+  const result = zeros(dtype, tensor.shape)
+  const encode = dtype === 'float16' ? numberToHalf : dtype === 'bfloat16' ? numberToBfloat16 : Number
+  for (let i = 0; i < from.length; i++) result.data[i] = encode(from[i]!)
+  return result
 }
 
 function arrayClass(dtype: string): (typeof ARRAYS)[keyof typeof ARRAYS] {

@@ -99,6 +99,8 @@ export interface Manifest {
   source: { file: string; sha256: string; opset: number; irVersion: number; producer: string }
   models: { training: string; eval: string; optimizer: string; annotated: string }
   checkpoint: string
+  /** Element type that the graphs compute in, where it is not the one that the parameters train in. */
+  arithmetic?: ManifestDType
   inputs: TensorSpec[]
   /** `labels` is null when a model output is itself the loss. */
   loss: {

@@ -171,12 +171,14 @@ const NARROW = new WeakMap<Tensor, Tensor>()
 
 const scratch = new DataView(new ArrayBuffer(4))
 
-function bfloat16ToNumber(bits: number): number {
+/** The value of bfloat16 bits: the upper half of a float32. */
+export function bfloat16ToNumber(bits: number): number {
   scratch.setUint32(0, bits << 16)
   return scratch.getFloat32(0)
 }
 
-function numberToBfloat16(x: number): number {
+/** Round to nearest even (bfloat16). */
+export function numberToBfloat16(x: number): number {
   scratch.setFloat32(0, x)
   const bits = scratch.getUint32(0)
   if (Number.isNaN(x)) return 0x7fc0
@@ -194,7 +196,7 @@ export function halfToNumber(bits: number): number {
 }
 
 /** Round to nearest even (IEEE 754 binary16). */
-function numberToHalf(x: number): number {
+export function numberToHalf(x: number): number {
   if (Number.isNaN(x)) return 0x7e00
   const sign = x < 0 || Object.is(x, -0) ? 0x8000 : 0
   const a = Math.abs(x)

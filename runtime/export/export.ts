@@ -13,7 +13,7 @@ import { affine, reshape, sameValues, transpose, type Mapping } from './layout.j
 import type { CompiledModel } from '../manifest.js'
 import { SafetensorsFile, writeSafetensors } from '../../src/safetensors.js'
 import type { TrainingState } from '../training/state.js'
-import { bytesOf, zeros, type HostTensor } from '../../src/host-tensor.js'
+import { bytesOf, converted, zeros, type HostTensor } from '../../src/host-tensor.js'
 
 /**
  * Writes the source model with the trained weights in place of its own; everything else stays as it was.
@@ -53,7 +53,7 @@ export function exportParameters(
   const tensors = specs.map((spec): [string, HostTensor] => {
     const value =
       trained.get(spec.name) ?? fromTensor(initializers(model!, spec.source.initializer)[0]!.data!)
-    return [spec.name, frameworkLayout(spec)(value)]
+    return [spec.name, frameworkLayout(spec)(converted(value, spec.source.dtype ?? value.dtype))]
   })
   replaceFile(file, (sink) => writeSafetensors(sink, tensors, { format: 'pt' }))
 }
@@ -98,13 +98,13 @@ function putBack(
   if (own.length === 0) throw mismatch(spec, `the source model has no initializer "${initializer}"`)
   const isShared = compiled.manifest.parameters.filter((p) => p.source.initializer === initializer).length > 1
   for (const value of own) {
-    const data = toTensor(mappingOf(spec, start, value)(trained))
+    const data = rounded(mappingOf(spec, start, value)(trained), value)
     if (spec.source.uses || isShared) splitOff(value, spec, data)
     else value.data = data
   }
   for (const alias of aliases) {
     for (const value of initializers(model, alias)) {
-      if (alias !== initializer) value.data = toTensor(mappingOf(spec, start, value)(trained))
+      if (alias !== initializer) value.data = rounded(mappingOf(spec, start, value)(trained), value)
     }
   }
 }
@@ -119,7 +119,7 @@ function initializers(model: Model, name: string): Value[] {
  * folded expression is never guessed.
  */
 function mappingOf(spec: ParameterSpec, start: HostTensor, value: Value): Mapping {
-  const original = fromTensor(value.data!)
+  const original = converted(fromTensor(value.data!), start.dtype)
   const same: Mapping = (t) => t
   const candidates: Mapping[] = start.shape.length === 2 ? [same, transpose] : [same]
   if (start.data.length === original.data.length) candidates.push(reshape(original.shape))
@@ -162,6 +162,11 @@ function mismatch(spec: ParameterSpec, why: string): DropBPError {
     'source-mismatch',
     `parameter "${spec.name}" cannot be put back: ${why}; compile the model again`,
   )
+}
+
+/** Trained values in the element type that the initializer has. */
+function rounded(trained: HostTensor, value: Value): Tensor {
+  return toTensor(converted(trained, value.data!.dtype))
 }
 
 function fromTensor(tensor: Tensor): HostTensor {

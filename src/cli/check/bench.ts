@@ -39,6 +39,9 @@ export interface Backward {
   gradients: ReadonlyMap<string, HostTensor>
 }
 
+/** Relative rounding error of the half types. */
+const ROUNDING: Readonly<Record<string, number>> = { float16: 2 ** -11, bfloat16: 2 ** -8 }
+
 /** What a check works with. Sessions are opened one at a time. */
 export class Bench {
   readonly manifest: Manifest
@@ -51,6 +54,8 @@ export class Bench {
   readonly trainable: readonly TrainableSpec[]
   /** Relative rounding error of a loss. */
   readonly resolution: number
+  /** Relative rounding error of the source model. */
+  private readonly sourceResolution: number
   private readonly opened = new Map<string, Session>()
 
   constructor(
@@ -65,12 +70,19 @@ export class Bench {
     this.labels = manifest.loss.labels && randomLabels(manifest.loss, dims, random)
     this.weights = readSafetensors(path.join(directory, manifest.checkpoint))
     this.trainable = trainableParameters(manifest)
-    this.resolution = manifest.parameters.some((p) => p.dtype.endsWith('16')) ? 2 ** -11 : 2 ** -24
+    this.resolution = ROUNDING[manifest.arithmetic ?? ''] ?? 2 ** -24
+    const types = manifest.parameters.map((p) => ROUNDING[p.source.dtype ?? ''] ?? 2 ** -24)
+    this.sourceResolution = Math.max(...types)
   }
 
   /** What float32 graphs must reach, loosened for half precision. */
   tolerance(float32: number): number {
-    return this.resolution > 2 ** -20 ? Math.max(float32, 2e-2) : float32
+    return Math.max(float32, this.resolution > 2 ** -20 ? 40 * this.resolution : 0)
+  }
+
+  /** The same for comparisons with the source model, which computes in its own type. */
+  sourceTolerance(float32: number): number {
+    return Math.max(float32, this.sourceResolution > 2 ** -20 ? 40 * this.sourceResolution : 0)
   }
 
   async open(model: keyof Manifest['models'] | 'source'): Promise<Session> {
@@ -105,7 +117,9 @@ export class Bench {
   async backward(mask: readonly boolean[]): Promise<Backward> {
     const session = await this.open('training')
     const keeps = this.manifest.sites.map((site, i) => [site.keep, scalar('bool', mask[i]!)] as const)
-    const results = await this.run(session, { ...this.feeds(), ...Object.fromEntries(keeps) })
+    const { scale } = this.manifest.loss
+    const scaled = scale ? { [scale.input]: scalar('float32', scale.default) } : {}
+    const results = await this.run(session, { ...this.feeds(), ...scaled, ...Object.fromEntries(keeps) })
     return {
       loss: numbersOf(results[this.manifest.loss.output]!)[0]!,
       gradients: new Map(this.trainable.map((p) => [p.name, results[p.gradient]!])),

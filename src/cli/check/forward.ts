@@ -18,7 +18,12 @@ export async function checkAnnotated(bench: Bench, expected: readonly HostTensor
   const errors = session.outputs.map((name, i) =>
     relativeError(numbersOf(results[name]!), numbersOf(expected[i]!)),
   )
-  return compared('annotated model', errors, bench.tolerance(1e-5), "outputs against the source model's")
+  return compared(
+    'annotated model',
+    errors,
+    bench.sourceTolerance(1e-5),
+    "outputs against the source model's",
+  )
 }
 
 /** Loss of the evaluation graph, against the loss of the source model's output worked out apart. */
@@ -34,7 +39,7 @@ export async function checkForward(bench: Bench, output: HostTensor): Promise<Ch
   return compared(
     'evaluation graph',
     [distance(got, expected)],
-    bench.tolerance(1e-5),
+    bench.sourceTolerance(1e-5),
     `${what} ${got.toFixed(5)} against the source model's`,
   )
 }
