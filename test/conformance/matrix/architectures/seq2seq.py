@@ -1,0 +1,3 @@
+"""Encoder-decoders of text."""
+
+ARCHITECTURES = []

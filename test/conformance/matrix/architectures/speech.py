@@ -1,0 +1,3 @@
+"""Speech models."""
+
+ARCHITECTURES = []

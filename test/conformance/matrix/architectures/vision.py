@@ -1,0 +1,3 @@
+"""Vision transformers."""
+
+ARCHITECTURES = []
