@@ -49,6 +49,7 @@ export function contextOf(
       sites: [],
       optimizer: 'adamw',
       recompute: [],
+      precision: 'auto',
       flat: false,
       outputs: [],
       ...options,
