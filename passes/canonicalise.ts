@@ -12,6 +12,10 @@ import { checkOpset, liftNode } from './canonical/opset.js'
 import { fuseQuantization } from './canonical/quantized.js'
 import { dropPast } from './canonical/past.js'
 import { inheritFrom, replaceOutput, replaceOutputOrCopy } from './canonical/replace.js'
+import { expandSequenceMap } from './canonical/sequence-map.js'
+import { stackLists } from './canonical/stacked-lists.js'
+import { Unrolling } from './canonical/unroll.js'
+import { constantNumber } from './randomness/constants.js'
 import type { Pass } from './pass.js'
 
 /** The opset whose operator forms rules see; newer models keep theirs. */
@@ -31,7 +35,7 @@ export const canonicalise: Pass = {
     const versions = inlineFunctions(model)
     dropPast(model, table, notes)
     bindInputDims(model)
-    new Canonicaliser(model, table, source, versions).visit(model.graph)
+    new Canonicaliser(model, table, source, versions, notes).visit(model.graph)
     removeDeadNodes(model.graph)
     model.opsets.set('', Math.max(CANONICAL_OPSET, source))
     model.irVersion = Math.max(CANONICAL_IR, model.irVersion)
@@ -40,12 +44,15 @@ export const canonicalise: Pass = {
 
 /** Walks graphs forward, so that types are at hand where a rewrite asks for them. */
 class Canonicaliser {
+  private readonly unrollings = new Map<Node, Unrolling | undefined>()
+
   constructor(
     private readonly model: Model,
     private readonly table: OpTable,
     private readonly source: number,
     /** Opsets of nodes that are not written in the source's. */
     private readonly versions: Map<Node, number>,
+    private readonly notes: string[],
   ) {}
 
   visit(graph: Graph): void {
@@ -67,13 +74,46 @@ class Canonicaliser {
       new Builder(this.model, node.graph!, this.table, inheritFrom(node)),
     )
     if (!lifted.graph) return []
-    const taken = inlineKnownIf(lifted)
+    const taken = inlineKnownIf(lifted) ?? this.unroll(lifted)
     if (taken) return taken
     this.table.find(lifted)?.bind?.(lifted, this.model, 'declared')
     for (const [, inner] of lifted.subgraphs) this.visit(inner)
     this.infer(lifted)
+    stackLists(
+      lifted,
+      () => this.infer(lifted),
+      (reader) => this.emitter(reader),
+    )
     if (removeIfIdentity(lifted) || this.fuse(lifted)) return []
     return this.lower(lifted) ?? []
+  }
+
+  /** Writes out a loop, one iteration at a time; undefined where it has to stay. */
+  private unroll(node: Node): readonly Node[] | undefined {
+    if (node.subgraphs.length === 0) return undefined
+    const ctx = { b: this.emitter(node), copied: this.copied, notes: this.notes }
+    const applied = expandSequenceMap(node, ctx)
+    if (applied) return applied
+    if (!this.unrollings.has(node)) this.unrollings.set(node, Unrolling.begin(node, ctx))
+    const nodes = this.unrollings.get(node)?.step()
+    if (!nodes) this.unrollings.set(node, undefined)
+    return nodes
+  }
+
+  /** A copied node is written in the opset that its original is. */
+  private readonly copied = (copy: Node, original: Node): void => {
+    const version = this.versions.get(original)
+    if (version !== undefined) this.versions.set(copy, version)
+  }
+
+  /** Emits canonical nodes in the place of another. */
+  private emitter(node: Node, emitted: Node[] = []): Builder {
+    const inherit = inheritFrom(node)
+    return new Builder(this.model, node.graph!, this.table, (n) => {
+      inherit(n)
+      this.versions.set(n, CANONICAL_OPSET)
+      emitted.push(n)
+    })
   }
 
   /** Nodes below an unsupported operator stay untyped; infer-types reports it. */
@@ -97,12 +137,7 @@ class Canonicaliser {
     if (!def?.lower || def.grad !== 'none' || node.domain === DOMAIN) return undefined
     if (![...reads(node)].every((v) => v.type?.shape)) return undefined
     const emitted: Node[] = []
-    const inherit = inheritFrom(node)
-    const b = new Builder(this.model, node.graph!, this.table, (n) => {
-      inherit(n)
-      this.versions.set(n, CANONICAL_OPSET)
-      emitted.push(n)
-    })
+    const b = this.emitter(node, emitted)
     def.lower(node, b).forEach((value, i) => replaceLowered(node, node.outputs[i], value))
     node.graph!.removeNode(node)
     return emitted
@@ -124,6 +159,7 @@ function passesOn(node: Node): boolean {
   if (node.op === 'Identity') return true
   if (node.op !== 'Dropout') return false
   const training = node.inputs[2] ? knownScalar(node.inputs[2]) : 0
+  const ratio = node.inputs[1] ? constantNumber(node.inputs[1]) : undefined
   const maskUsed = (node.outputs[1]?.uses.size ?? 0) > 0
-  return training === 0 && !maskUsed
+  return (training === 0 || ratio === 0) && !maskUsed
 }

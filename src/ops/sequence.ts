@@ -6,29 +6,66 @@ import type { Builder } from '../builder.js'
 import { CompileError } from '../errors.js'
 import { Expr } from '../expr.js'
 import type { Node, Value } from '../ir.js'
-import type { OpDef } from '../op.js'
+import { invalid, type OpDef } from '../op.js'
 import { constant, constants, normalizeAxis, shapeOf, typeOf } from './shapes.js'
 
 const sequence: OpDef['infer'] = () => [{ type: { dtype: 'other', shape: [] } }]
 
-/** The tensors that a sequence is made of. */
-function elementsOf(reader: Node, b: Builder, list: Value): Value[] {
-  const node = list.producer
-  const before = () => elementsOf(reader, b, node!.input(0))
-  if (node?.op === 'SequenceConstruct') return node.inputs.map((v) => v!)
-  if (node?.op === 'SequenceEmpty') return []
-  if (node?.op === 'SplitToSequence') return splitElements(reader, b, node)
-  if (node?.op === 'SequenceInsert')
-    return before().toSpliced(position(node, 2, before().length, before().length), 0, node.input(1))
-  if (node?.op === 'SequenceErase') return before().toSpliced(position(node, 1, before().length), 1)
-  throw dynamic(reader)
+/** The nodes that a sequence was made by, the first one first. */
+function historyOf(reader: Node, list: Value): Node[] {
+  const history: Node[] = []
+  for (let value = list; ; value = history.at(-1)!.input(0)) {
+    const node = value.producer
+    if (!node || !(node.op in MAKERS) || node.domain !== '') throw dynamic(reader)
+    history.push(node)
+    if (MAKERS[node.op as keyof typeof MAKERS] === 'begins') return history.reverse()
+  }
 }
 
-/** A constant position in a list of `length`, counted from the front. */
-function position(node: Node, input: number, length: number, absent = length - 1): number {
-  const at = node.inputs[input] ? constant(node.inputs[input]) : absent
-  if (at === undefined) throw dynamic(node)
-  return at < 0 ? at + length : at
+/** Operators that make a sequence, of tensors or of another sequence. */
+const MAKERS = {
+  SequenceConstruct: 'begins',
+  SequenceEmpty: 'begins',
+  SplitToSequence: 'begins',
+  SequenceInsert: 'changes',
+  SequenceErase: 'changes',
+} as const
+
+/** The tensors that a sequence is made of. */
+function elementsOf(reader: Node, b: Builder, list: Value): Value[] {
+  const [first, ...changes] = historyOf(reader, list)
+  const parts = first!.op === 'SplitToSequence' ? splitElements(reader, b, first!) : [...first!.inputs]
+  for (const node of changes) {
+    if (node.op === 'SequenceInsert') parts.splice(insertion(node, parts.length), 0, node.input(1))
+    else parts.splice(position(node, parts.length), 1)
+  }
+  return parts as Value[]
+}
+
+/** The number of tensors of a sequence, where it is known. */
+export function lengthOf(reader: Node, list: Value): number {
+  const [first, ...changes] = historyOf(reader, list)
+  const length = first!.op === 'SplitToSequence' ? splitSizesOf(reader, first!).length : first!.inputs.length
+  return changes.reduce((n, node) => (node.op === 'SequenceInsert' ? n + 1 : n - 1), length)
+}
+
+/** The place in a list of `length` that a node reads or erases, counted from the front; the last one by default. */
+function position(node: Node, length: number): number {
+  return place(node, node.inputs[1] ?? null, length - 1, length - 1)
+}
+
+/** The place that a tensor is inserted at; the end by default. */
+function insertion(node: Node, length: number): number {
+  return place(node, node.inputs[2] ?? null, length, length)
+}
+
+function place(node: Node, input: Value | null, absent: number, last: number): number {
+  const given = input ? constant(input) : absent
+  if (given === undefined) throw dynamic(node)
+  const length = node.op === 'SequenceInsert' ? last : last + 1
+  const at = given < 0 ? given + length : given
+  if (at < 0 || at > last) throw invalid(node, `a position in a list of ${length}`, String(given))
+  return at
 }
 
 function dynamic(node: Node): CompileError {
@@ -43,11 +80,17 @@ function splitElements(reader: Node, b: Builder, node: Node): Value[] {
   const x = node.input(0)
   const shape = shapeOf(node, x)
   const axis = normalizeAxis(node, node.int('axis', 0), shape.length)
-  const sizes = splitSizes(node, shape[axis]!)
-  if (!sizes) throw dynamic(reader)
+  const sizes = splitSizesOf(reader, node)
   const parts = b.emitAll('Split', [x, b.ints(sizes)], { axis }, { outputs: sizes.length })
   const dropped = !node.inputs[1] && node.int('keepdims', 1) === 0
   return dropped ? parts.map((p) => b.reshape(p, shape.toSpliced(axis, 1))) : parts
+}
+
+function splitSizesOf(reader: Node, node: Node): readonly number[] {
+  const shape = shapeOf(node, node.input(0))
+  const sizes = splitSizes(node, shape[normalizeAxis(node, node.int('axis', 0), shape.length)]!)
+  if (!sizes) throw dynamic(reader)
+  return sizes
 }
 
 /** Ones without a split; chunks of its size where it is a scalar; what it lists where it is a vector. */
@@ -62,6 +105,7 @@ function splitSizes(node: Node, length: Expr): number[] | undefined {
 function lowerConcat(node: Node, b: Builder): Value[] {
   const parts = elementsOf(node, b, node.input(0))
   const axis = node.int('axis', 0)
+  if (parts.length === 0) throw invalid(node, 'at least one tensor', 'an empty list')
   if (node.int('new_axis', 0) === 0) return [b.emit('Concat', parts, { axis })]
   const rank = shapeOf(node, parts[0]!).length + 1
   const at = normalizeAxis(node, axis, rank)
@@ -99,7 +143,7 @@ export const sequences = {
     grad: 'none',
     lower: (node, b) => {
       const parts = elementsOf(node, b, node.input(0))
-      return [parts[position(node, 1, parts.length)]!]
+      return [parts[position(node, parts.length)]!]
     },
   },
   SequenceLength: {
