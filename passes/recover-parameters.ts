@@ -4,6 +4,7 @@ import { Node, type Graph, type Value } from '../src/ir.js'
 import { inheritFrom } from './canonical/replace.js'
 import { selection } from './globs.js'
 import { ClaimReader } from './parameters/claims.js'
+import { restoreContainers } from './parameters/containers.js'
 import { isSinusoidal } from './parameters/data.js'
 import { unfold } from './parameters/derived.js'
 import { lostParameters } from './parameters/notes.js'
@@ -23,6 +24,7 @@ export const recoverParameters: Pass = {
   run(ctx) {
     const { model, table, notes } = ctx
     const { graph } = model
+    restoreContainers(graph)
     const spelling = new Spelling(graph)
     const reader = new ClaimReader(graph, spelling, isFromPyTorch(model.producerName, graph))
     const builder: BuilderFor = ({ node }) => new Builder(model, graph, table, inheritFrom(node))

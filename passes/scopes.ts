@@ -37,6 +37,13 @@ function chainFromPath(name: string): string[] {
   return chain
 }
 
+/** Says that a node lies in a module. */
+export function setModuleScope(node: Node, scope: string): void {
+  const path = pathOf(scope)
+  const chain = path.map((_, i) => `'${path.slice(0, i + 1).join('.')}'`)
+  node.metadata.set(NAME_SCOPES, `['', ${chain.join(', ')}, '${node.op}']`)
+}
+
 /** A lifted weight among the arguments of the traced call that a node comes from. */
 export interface Placeholder {
   readonly kind: 'parameter' | 'buffer' | 'constant'

@@ -75,6 +75,31 @@ describe.each(modelNames)('%s', (name) => {
 })
 
 describe('names', () => {
+  it('have the modules that are never called, which node names lack', () => {
+    const ctx = recover(
+      torchScript(`g (float[n, 2] x) => (float[n, 3] y) <float[2, 3] "onnx::MatMul_7" = {1, 2, 3, 4, 5, 6}, float[3] "net.model.decoder.fc.bias" = {1, 2, 3}> {
+        ["/net/decoder/fc/MatMul"] p = MatMul (x, "onnx::MatMul_7")
+        ["/net/decoder/fc/Add"] y = Add ("net.model.decoder.fc.bias", p)
+      }`),
+    )
+    expect(namesOf(ctx)).toEqual(['net.model.decoder.fc.weight', 'net.model.decoder.fc.bias'])
+  })
+
+  it('are left alone where weights are read under the path that the nodes have', () => {
+    const ctx = recover(
+      torchScript(`g (float[n, 3] x) => (float[n, 3] y) <float[3, 3] "onnx::MatMul_7" = {1, 2, 3, 4, 5, 6, 7, 8, 9}, float[3] "net.decoder.fc.bias" = {1, 2, 3}, float[3] "net.model.decoder.fc.bias" = {3, 4, 5}> {
+        ["/net/decoder/fc/MatMul"] p = MatMul (x, "onnx::MatMul_7")
+        ["/net/decoder/fc/Add"] q = Add ("net.decoder.fc.bias", p)
+        ["/net/decoder/fc/Add_1"] y = Add ("net.model.decoder.fc.bias", q)
+      }`),
+    )
+    expect(namesOf(ctx)).toEqual([
+      'net.decoder.fc.weight',
+      'net.decoder.fc.bias',
+      'net.model.decoder.fc.bias',
+    ])
+  })
+
   it('of folded matrices come from the module that multiplies by them', () => {
     const ctx = recover(
       torchScript(`g (float[n, 2] x) => (float[n, 3] y) <float[2, 3] "onnx::MatMul_7" = {1, 2, 3, 4, 5, 6}, float[3] "net.fc.bias" = {1, 2, 3}> {
