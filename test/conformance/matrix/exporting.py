@@ -1,5 +1,6 @@
 """Exports one cell of the matrix: a model as a user's exporter, or what ran after it, would have written it."""
 
+import copy
 from pathlib import Path
 from typing import Callable
 
@@ -62,7 +63,8 @@ def traced(arch: Architecture, net: nn.Module, cell: Cell, inputs: Tensors) -> t
 
 def export(arch: Architecture, net: nn.Module, cell: Cell, inputs: Tensors, path: Path) -> None:
     """Writes `path`; raises whatever the exporter raises."""
-    net.set_attn_implementation("eager" if cell.variant == "eager" else "sdpa")
+    if cell.variant == "eager":
+        net = eager(net)
     inputs, axes, outputs = traced(arch, net, cell, inputs)
     module = Exported(net, list(inputs), cell.variant).eval()
     args = tuple(inputs.values())
@@ -76,6 +78,13 @@ def export(arch: Architecture, net: nn.Module, cell: Cell, inputs: Tensors, path
             module, args, path, dynamo=True, dynamic_shapes=shapes, external_data=False, verbose=False, **common
         )
     AFTER.get(cell.variant, lambda *_: None)(path, arch)
+
+
+def eager(net: nn.Module) -> nn.Module:
+    """A copy that writes attention out instead of calling PyTorch's function for it."""
+    copied = copy.deepcopy(net)
+    copied.set_attn_implementation("eager")
+    return copied
 
 
 def dynamic(axes: dict[int, str]) -> dict:

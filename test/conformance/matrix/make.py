@@ -45,18 +45,24 @@ def drive(cache: Path, arguments: argparse.Namespace) -> None:
             print(f"{arch.name}: {', '.join(c.name for c in todo)}", flush=True)
             command = [sys.executable, __file__, str(cache), arch.name, "--cells", arguments.cells, "--here"]
             describe(arch, directory)
-            try:
-                with open(directory / "log.txt", "a") as log:
-                    code = subprocess.run(command, timeout=SECONDS, stdout=log, stderr=log).returncode
-                died = f"the process ended with code {code}" if code else None
-            except subprocess.TimeoutExpired:
-                died = f"no result in {SECONDS} s"
+            log = directory / "log.txt"
+            died = attempt(command, log)
             if died is None:
                 continue
-            left = [c for c in todo if not (directory / f"{c.name}.json").exists()]
-            references = any(directory.glob("*.safetensors"))
-            for cell in left[:1] if references else left:
-                outcome(directory, cell, died)
+            if not any(directory.glob("*.safetensors")):
+                print(f"{arch.name} cannot be built:\n" + "\n".join(log.read_text().splitlines()[-5:]), file=sys.stderr)
+                break
+            outcome(directory, next(c for c in todo if not (directory / f"{c.name}.json").exists()), died)
+
+
+def attempt(command: list[str], log: Path) -> str | None:
+    """Runs a process; how it died, if it did."""
+    try:
+        with open(log, "a") as file:
+            code = subprocess.run(command, timeout=SECONDS, stdout=file, stderr=file).returncode
+        return f"the process ended with code {code}" if code else None
+    except subprocess.TimeoutExpired:
+        return f"no result in {SECONDS} s"
 
 
 def outcome(directory: Path, cell, failed: str | None = None) -> None:

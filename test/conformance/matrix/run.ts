@@ -110,7 +110,12 @@ function rowOf(
 }
 
 function tableOf(directory: string): Table {
-  return JSON.parse(readFileSync(path.join(directory, 'table.json'), 'utf8')) as Table
+  const table = JSON.parse(readFileSync(path.join(directory, 'table.json'), 'utf8')) as Table
+  // make.py may have been told to make some cells only.
+  return {
+    ...table,
+    cells: table.cells.filter((cell) => existsSync(path.join(directory, `${cell.name}.json`))),
+  }
 }
 
 /** Rows of the architectures that ran replace theirs in results.json. */

@@ -72,7 +72,7 @@ ALL_VARIANTS = ("eager", "static", "left", "positions", "past", "hidden", "simpl
 
 
 def causal(config, **settings):
-    return lambda: AutoModelForCausalLM.from_config(config, attn_implementation="sdpa", **settings)
+    return lambda: AutoModelForCausalLM.from_config(config, **settings)
 
 
 def dense(config):
