@@ -80,7 +80,7 @@ export class EvaluationDraft {
     removeDeadNodes(model.graph)
     dropInputs(
       model,
-      ctx.sites.map((s) => map.get(s.keep!)),
+      ctx.sites.flatMap((s) => [s.keep, s.scale]).map((v) => v && map.get(v)),
     )
     for (const node of model.graph.nodes) trimOutputs(node)
     lowerModel(model, ctx.table)

@@ -1,5 +1,5 @@
 /** Puts a loss on a model's outputs, and its labels among the inputs. */
-import { Builder } from '../src/builder.js'
+import { Builder, float } from '../src/builder.js'
 import { CompileError } from '../src/errors.js'
 import { Value, type Graph } from '../src/ir.js'
 import type { LabelSpec, LossKind } from '../src/manifest.js'
@@ -51,7 +51,12 @@ function classLabels(ctx: CompileContext, kind: LossKind, logits: Value, rank: n
   const shape = shapeOf(ctx, kind, logits)
   if (shape.length !== rank) throw wrongRank(ctx, kind, logits, rank)
   const labels = addLabels(ctx, 'int64', shape.slice(0, -1))
-  const attributes = { shift: kind === 'causal-lm' ? 1 : 0, ignore_index: IGNORE_INDEX }
+  const { labelSmoothing } = ctx.options
+  const attributes = {
+    shift: kind === 'causal-lm' ? 1 : 0,
+    ignore_index: IGNORE_INDEX,
+    ...(labelSmoothing > 0 && { label_smoothing: float(labelSmoothing) }),
+  }
   const loss = builder(ctx).emit('CrossEntropy', [logits, labels], attributes, {
     domain: DOMAIN,
     name: 'loss',

@@ -55,12 +55,14 @@ export function newContext(source: Model, request: CompileRequest = {}): Compile
     optimizer = 'adamw',
     recompute = [],
     precision = 'auto',
+    labelSmoothing = 0,
+    unbiased = false,
     flat = false,
   } = request
   return {
     model: cloneModel(source),
     table: request.table ?? standardOps,
-    options: { loss, train, freeze, sites, outputs, optimizer, recompute, precision, flat },
+    options: { loss, train, freeze, sites, outputs, optimizer, recompute, precision, labelSmoothing, unbiased, flat },
     parameters: [],
     sites: [],
     kept: [],

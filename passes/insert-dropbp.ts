@@ -9,7 +9,7 @@ import type { CompileContext, Pass, Site } from './pass.js'
 export const insertDropBP: Pass = {
   name: 'insert-dropbp',
   purpose:
-    'Puts a DropBP node between every branch and the sum that it joins, with a bool input that keeps its backward.',
+    'Puts a DropBP node between every branch and the sum that it joins, with a bool input that keeps its backward, and on request a factor for it.',
   needs: 'ctx.sites',
   leaves: 'site.node and site.keep; the forward computes the same',
   run(ctx) {
@@ -26,13 +26,18 @@ export function dissolveDropBP(graph: Graph): void {
   }
 }
 
-function insert(site: Site, { model, table }: CompileContext): void {
+function insert(site: Site, { model, table, options }: CompileContext): void {
   const { graph } = model
   const { sum, branch, name } = site
   const keep = graph.addInput(new Value(`keep/${name}`, tensorType('bool', [])))
   const b = new Builder(model, graph, table, inheritFrom(sum))
-  const dropped = b.emit('DropBP', [branch, keep], { site: name }, { domain: DOMAIN, name: `${name}/DropBP` })
+  const scale = options.unbiased
+    ? graph.addInput(new Value(`scale/${name}`, tensorType('float32', [])))
+    : undefined
+  const operands = scale ? [branch, keep, scale] : [branch, keep]
+  const dropped = b.emit('DropBP', operands, { site: name }, { domain: DOMAIN, name: `${name}/DropBP` })
   sum.setInput(sum.inputs.indexOf(branch), dropped)
   site.node = dropped.producer!
   site.keep = keep
+  site.scale = scale
 }

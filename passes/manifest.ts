@@ -53,6 +53,7 @@ export function buildManifest(
       kind: loss.kind,
       output: 'loss',
       labels: loss.labels,
+      ...(ctx.options.labelSmoothing > 0 && { labelSmoothing: ctx.options.labelSmoothing }),
       ...(loss.classes !== undefined && { classes: loss.classes }),
       ...(loss.scaleInput && { scale: { input: loss.scaleInput.name, default: LOSS_SCALE } }),
     },
@@ -70,7 +71,7 @@ function modelInputs(ctx: CompileContext): Value[] {
   const added = new Set<Value | null | undefined>([
     ctx.loss!.labelInput,
     ctx.loss!.scaleInput,
-    ...ctx.sites.map((s) => s.keep),
+    ...ctx.sites.flatMap((s) => [s.keep, s.scale]),
   ])
   return ctx.model.graph.inputs.filter((v) => !added.has(v))
 }
@@ -111,6 +112,7 @@ function siteSpec(ctx: CompileContext, site: Site): SiteSpec {
     layer: site.layer,
     kind: site.kind,
     keep: site.keep!.name,
+    ...(site.scale && { scale: site.scale.name }),
     flops: { forward: String(forward), backward: String(backward) },
     parameters: touched.map((p) => p.name),
   }

@@ -26,6 +26,10 @@ export interface CompileOptions {
    * the source's own types. Weights train as float32 either way. float32 and float64 models compute in their own type.
    */
   precision: 'auto' | 'source'
+  /** Share of each row's weight that the loss spreads evenly over all classes; 0 for none. */
+  labelSmoothing: number
+  /** Give every site a factor for the gradient that enters its kept branch, so that 1/(1 − rate) makes gradients unbiased. */
+  unbiased: boolean
   /** Emit the flat, ungated graph (dropped gradients are zero instead of absent, and cost as much). */
   flat: boolean
 }
@@ -62,6 +66,8 @@ export interface Site {
   /** Set by insert-dropbp: the DropBP node on the branch, and the bool input that keeps its backward. */
   node?: Node
   keep?: Value
+  /** With options.unbiased, the float32 scalar that multiplies the gradient entering the branch. */
+  scale?: Value
   flops?: { forward: Expr; backward?: Expr }
 }
 

@@ -56,6 +56,7 @@ export {
 export { TrainingState } from './training/state.js'
 export { floatsOf, scalar, zeros, type HostTensor, type TypedArray } from '../src/host-tensor.js'
 export { Accumulator, MASK_PER, type Accumulated, type MaskPer } from './training/accumulator.js'
+export { LossScale, type LossScaleState } from './training/loss-scale.js'
 export { Progress, type ProgressState } from './training/progress.js'
 export type {
   EvaluationResult,
@@ -67,4 +68,4 @@ export type {
   TrainEvent,
 } from './training/events.js'
 export { Trainer } from './trainer.js'
-export { TrainingGraph, type Hyperparameters } from './training/graph.js'
+export { TrainingGraph, type BackwardFactors, type Hyperparameters } from './training/graph.js'

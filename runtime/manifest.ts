@@ -33,6 +33,7 @@ const siteSpec = v.object({
   layer: count,
   kind: v.picklist(['attention', 'cross-attention', 'mlp', 'moe', 'other']),
   keep: v.string(),
+  scale: v.optional(v.string()),
   flops,
   parameters: names,
 })
@@ -91,6 +92,7 @@ const schema = v.looseObject({
     output: v.string(),
     labels: v.nullable(labelSpec),
     classes: v.optional(v.number()),
+    labelSmoothing: v.optional(v.number()),
     scale: v.optional(v.object({ input: v.string(), default: v.number() })),
   }),
   sites: v.array(siteSpec),

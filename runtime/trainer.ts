@@ -21,6 +21,7 @@ import type {
 } from './training/events.js'
 import { fit } from './training/fit.js'
 import { checkHyperparameters, TrainingGraph } from './training/graph.js'
+import { LossScale } from './training/loss-scale.js'
 import { Progress } from './training/progress.js'
 import { TrainingState } from './training/state.js'
 
@@ -29,6 +30,7 @@ export class Trainer {
   readonly handler: DropBPHandler
   readonly state: TrainingState
   readonly progress: Progress
+  readonly lossScale: LossScale
   private readonly schedule: Schedule
   private readonly accumulator: Accumulator
   private readonly allocations: readonly number[]
@@ -52,7 +54,8 @@ export class Trainer {
     this.state = TrainingState.fromFile(manifest, path.join(directory, manifest.checkpoint))
     this.progress = new Progress(options.maxSkipped)
     const passes = { maskPer, observe: rates === 'online' }
-    this.accumulator = new Accumulator(compiled, graph, this.state, this.handler, passes)
+    this.lossScale = new LossScale(manifest.loss)
+    this.accumulator = new Accumulator(compiled, graph, this.state, this.handler, this.lossScale, passes)
   }
 
   /** Opens a compiled directory for training. */
@@ -97,7 +100,7 @@ export class Trainer {
     const skipped = !Number.isFinite(loss) ? 'loss' : !Number.isFinite(gradientNorm) ? 'gradient' : null
     if (!skipped) await this.update(learningRate, scale, gradientNorm)
     const tokens = batches.reduce((n, b) => n + countedTokens(b), 0)
-    this.progress.count(tokens, skipped)
+    this.progress.count(tokens, skipped, this.lossScale.count(skipped !== 'gradient'))
     const milliseconds = performance.now() - started
     return { step: this.step, loss, learningRate, gradientNorm, skipped, ...report, tokens, milliseconds }
   }
@@ -149,6 +152,7 @@ export class Trainer {
       source: source.sha256,
       optimizer: optimizer.kind,
       handler: this.handler.state(),
+      lossScale: this.lossScale.state(),
       data: position,
       settings: options.settings ?? null,
     }
@@ -168,6 +172,7 @@ export class Trainer {
     this.state.restore(parameters, moments)
     this.handler.restore(state.handler)
     this.progress.restore(state)
+    if (state.lossScale) this.lossScale.restore(state.lossScale)
     return state.data
   }
 

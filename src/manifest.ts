@@ -33,6 +33,11 @@ export interface SiteSpec {
   kind: SiteKind
   /** Name of the bool scalar input of the training graph; false drops the branch's backward. */
   keep: string
+  /**
+   * Name of the float32 scalar input that multiplies the gradient entering the branch: 1/(1 − rate) makes gradients unbiased, 1
+   * is plain DropBP. Absent unless the model was compiled with --unbiased.
+   */
+  scale?: string
   /** Expressions over the inputs' symbolic dimensions, evaluated by `evaluateExpr`. */
   flops: { forward: string; backward: string }
   /** Trainable parameters whose gradient depends on this site alone or among others. */
@@ -109,6 +114,8 @@ export interface Manifest {
     labels: LabelSpec | null
     /** Number of classes (the vocabulary of a language model), where labels are class numbers and the graph tells it. */
     classes?: number
+    /** Share of each row's weight that the training loss spreads evenly over all classes; absent where it is none. */
+    labelSmoothing?: number
     /**
      * A float32 scalar input of the training graph, where gradients could underflow in float16: the backward multiplies by it
      * and divides the gradients by it, so that they come out unscaled, and not finite where it was too large. A runtime

@@ -9,6 +9,7 @@ import type { DataPosition } from '../data/batch-source.js'
 import { digestFile, guarded, syncDirectory, writeDurably, type FileDigest } from '../../src/files.js'
 import type { HandlerState } from '../dropbp/handler.js'
 import { writeSafetensors } from '../../src/safetensors.js'
+import type { LossScaleState } from '../training/loss-scale.js'
 import type { ProgressState } from '../training/progress.js'
 import type { TrainingState } from '../training/state.js'
 import type { HostTensor } from '../../src/host-tensor.js'
@@ -19,6 +20,7 @@ export interface CheckpointState extends ProgressState {
   source: string
   optimizer: string
   handler: HandlerState
+  lossScale?: LossScaleState
   data: DataPosition | null
   /** The caller's own. */
   settings: unknown

@@ -19,6 +19,11 @@ export interface HandlerOptions extends Partial<RateBounds>, PolicyOptions {
   /** Optimizer steps over which the rates rise linearly from zero. */
   dropWarmup?: number
   policy?: PolicyName | MaskPolicy
+  /**
+   * Multiplies the gradient that enters a kept site by 1/(1 − rate), for models compiled with factors. The mean gradient is the
+   * whole one then, exactly under `bernoulli`; nearly under `budget`, whose sites are not independent.
+   */
+  unbiased?: boolean
   seed?: number
 }
 
@@ -62,6 +67,12 @@ export class DropBPHandler {
     private readonly options: HandlerOptions = {},
   ) {
     const { dropRate = 0, minRate = 0, maxRate = 0.9, policy = 'budget', seed = 0 } = options
+    if (options.unbiased && manifest.sites.some((site) => site.scale === undefined)) {
+      throw new UsageError(
+        'not-unbiased',
+        'the compiled model takes no factors of its sites: compile it with --unbiased',
+      )
+    }
     this.sites = manifest.sites
     this.bounds = { minRate, maxRate }
     this.presence = new Presence(manifest)
@@ -192,6 +203,12 @@ export class DropBPHandler {
     const { dropWarmup = 0 } = this.options
     const share = dropWarmup > 0 ? Math.min(1, this.progress.step / dropWarmup) : 1
     return share === 1 ? this.rates : this.rates.map((rate) => rate * share)
+  }
+
+  /** What the gradient entering each site is multiplied by where it is kept. */
+  get siteFactors(): readonly number[] {
+    const { unbiased = false } = this.options
+    return this.effectiveRates.map((rate) => (unbiased ? 1 / (1 - rate) : 1))
   }
 
   /** The mask drawn last. */

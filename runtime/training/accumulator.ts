@@ -6,6 +6,7 @@ import type { Mask } from '../dropbp/presence.js'
 import type { CompiledModel } from '../manifest.js'
 import { GradientSet } from './gradients.js'
 import type { TrainingGraph } from './graph.js'
+import type { LossScale } from './loss-scale.js'
 import type { TrainingState } from './state.js'
 
 /** How masks are drawn over the micro-batches of a step. */
@@ -41,6 +42,7 @@ export class Accumulator {
     private readonly graph: TrainingGraph,
     private readonly state: TrainingState,
     private readonly handler: DropBPHandler,
+    private readonly lossScale: LossScale,
     private readonly options: AccumulatorOptions = {},
   ) {
     this.gradients = new GradientSet(state.parameters)
@@ -87,13 +89,14 @@ export class Accumulator {
 
   /** Squared gradient norms of one batch under a mask; nothing that training depends on changes. */
   async measure(batch: Batch, mask: Mask): Promise<readonly number[]> {
-    await this.graph.backward(this.state, batch, mask, this.scratch)
+    await this.graph.backward(this.state, batch, mask, this.scratch, { loss: this.lossScale.value })
     return this.scratch.squaredNorms()
   }
 
   private async pass(i: number, batch: Batch, mask: Mask, weight: number): Promise<number> {
     const target = i === 0 ? this.gradients : this.scratch
-    const loss = await this.graph.backward(this.state, batch, mask, target)
+    const factors = { sites: this.handler.siteFactors, loss: this.lossScale.value }
+    const loss = await this.graph.backward(this.state, batch, mask, target, factors)
     if (this.options.observe) this.handler.observe(target.squaredNorms())
     if (i > 0) this.gradients.accumulate(this.scratch, weight)
     return loss

@@ -12,6 +12,14 @@ import { floatsOf, scalar } from '../../src/host-tensor.js'
 /** Scalar inputs of the optimizer by name. */
 export type Hyperparameters = Readonly<Record<string, number>>
 
+/** Factors of a backward pass, for the models that take them. */
+export interface BackwardFactors {
+  /** Of the gradient entering each kept site; 1 where absent. */
+  sites?: readonly number[]
+  /** Of the loss; taken out of the gradients again. */
+  loss?: number
+}
+
 /** The sessions of a compiled directory. The evaluation session is made when first needed. */
 export class TrainingGraph {
   private readonly presence: Presence
@@ -42,12 +50,21 @@ export class TrainingGraph {
   }
 
   /** Computes the gradients that the mask leaves present into `into`, and returns the loss. */
-  async backward(state: TrainingState, batch: Batch, mask: Mask, into: GradientSet): Promise<number> {
+  async backward(
+    state: TrainingState,
+    batch: Batch,
+    mask: Mask,
+    into: GradientSet,
+    factors: BackwardFactors = {},
+  ): Promise<number> {
     const { manifest } = this.compiled
     const feeds = { ...batchFeeds(manifest, batch), ...state.parameterFeeds() }
-    manifest.sites.forEach((site, i) => (feeds[site.keep] = scalar('bool', mask[i]!)))
+    manifest.sites.forEach((site, i) => {
+      feeds[site.keep] = scalar('bool', mask[i]!)
+      if (site.scale !== undefined) feeds[site.scale] = scalar('float32', factors.sites?.[i] ?? 1)
+    })
     const { scale } = manifest.loss
-    if (scale) feeds[scale.input] = scalar('float32', scale.default)
+    if (scale) feeds[scale.input] = scalar('float32', factors.loss ?? scale.default)
     into.expect(this.presence.under(mask))
     const fetches: Record<string, null> = { [manifest.loss.output]: null }
     into.parameters.forEach((spec, i) => into.expects(i) && (fetches[spec.gradient] = null))

@@ -37,9 +37,10 @@ export class Progress {
 
   /**
    * Counts a step.
+   * @param explained a skipped one is the loss scale's fault, which has been lowered
    * @throws DropBPError `not-finite` after too many skipped steps in a row
    */
-  count(tokens: number, skipped: SkipReason | null): void {
+  count(tokens: number, skipped: SkipReason | null, explained = false): void {
     this.step++
     this.tokens += tokens
     if (!skipped) {
@@ -47,7 +48,8 @@ export class Progress {
       return
     }
     this.skipped++
-    if (++this.skippedInARow <= this.maxSkipped) return
+    if (!explained) this.skippedInARow++
+    if (this.skippedInARow <= this.maxSkipped) return
     throw new DropBPError(
       'not-finite',
       `the ${skipped} was not finite in ${this.skippedInARow} steps in a row, up to step ${this.step}; lower the learning rate or look at the data`,

@@ -3,7 +3,7 @@
  * A row is one prediction; a row that does not count (its label is `ignore_index`) weighs nothing. The mean over no row
  * at all is 0 with zero gradients.
  */
-import type { Builder } from '../builder.js'
+import { float, type Builder } from '../builder.js'
 import { Expr } from '../expr.js'
 import type { Node, Value } from '../ir.js'
 import type { NdArray, OpDef } from '../op.js'
@@ -23,10 +23,11 @@ export const IGNORE_INDEX = -100
 /** Definitions of the losses. */
 export const crossEntropy = {
   /**
-   * loss = −Σ w_r·log softmax(logits)_r[label_r], w_r = 1/count where row r counts, else 0.
+   * loss = −Σ w_r·((1−ε)·log p_r[label_r] + ε·mean_c log p_r[c]), p = softmax(logits), w_r = 1/count where row r counts, else
+   * 0; ε is `label_smoothing`, as PyTorch's.
    * Inputs: logits [..., classes], labels int64 [...]. With `shift`, the label of a position is the next one's: labels are
    * shifted, not logits, so that no copy of the logits is made. Outputs: loss, log-probabilities [rows, classes].
-   * dlogits = dloss·w·(softmax(logits) − onehot(label))
+   * dlogits = dloss·w·(p − (1−ε)·onehot(label) − ε/classes)
    */
   [CROSS_ENTROPY]: {
     infer: (node) => {
@@ -49,7 +50,7 @@ export const crossEntropy = {
       const { label, weight } = evaluateLabels(node, labels!)
       const classes = log.shape[1]!
       const loss = label.reduce(
-        (sum, c, r) => (weight[r] ? sum - weight[r] * log.data[r * classes + c]! : sum),
+        (sum, c, r) => (weight[r] ? sum - weight[r] * likelihood(node, log.data, r * classes, classes, c) : sum),
         0,
       )
       return [nd(lossDType(node), [], [loss]), { ...log, dtype: lossDType(node) }]
@@ -57,7 +58,7 @@ export const crossEntropy = {
     lower: lowerCrossEntropy,
   },
   /**
-   * g = exp(log) − onehot(label), w_r = 1/count where row r counts, else 0. Inputs: log-probabilities [rows, classes],
+   * g = exp(log) − (1−ε)·onehot(label) − ε/classes, w_r = 1/count where row r counts, else 0. Inputs: log-probabilities [rows, classes],
    * labels as they came. Outputs: g [rows, classes], w [rows, 1].
    */
   [CROSS_ENTROPY_GRAD]: {
@@ -69,8 +70,9 @@ export const crossEntropy = {
     evaluate: (node, [log, labels]) => {
       const { label, weight } = evaluateLabels(node, labels!)
       const classes = log!.shape[1]!
-      const g = log!.data.map(Math.exp)
-      label.forEach((c, r) => (g[r * classes + c]! -= 1))
+      const epsilon = smoothing(node)
+      const g = log!.data.map((x) => Math.exp(x) - epsilon / classes)
+      label.forEach((c, r) => (g[r * classes + c]! -= 1 - epsilon))
       return [{ ...log!, data: g }, nd(log!.dtype, [label.length, 1], weight)]
     },
     lower: lowerCrossEntropyGrad,
@@ -113,7 +115,21 @@ function emitOwn(
 }
 
 function labelAttributes(node: Node) {
-  return { shift: node.int('shift', 0), ignore_index: node.int('ignore_index', IGNORE_INDEX) }
+  const epsilon = smoothing(node)
+  const labels = { shift: node.int('shift', 0), ignore_index: node.int('ignore_index', IGNORE_INDEX) }
+  return epsilon === 0 ? labels : { ...labels, label_smoothing: float(epsilon) }
+}
+
+function smoothing(node: Node): number {
+  return node.float('label_smoothing', 0)
+}
+
+/** (1−ε)·log p[label] + ε·mean_c log p[c] of the row that starts at `start`. */
+function likelihood(node: Node, log: Float64Array, start: number, classes: number, label: number): number {
+  const epsilon = smoothing(node)
+  const own = (1 - epsilon) * log[start + label]!
+  if (epsilon === 0) return own
+  return own + (epsilon * log.subarray(start, start + classes).reduce((a, b) => a + b, 0)) / classes
 }
 
 /** A loss is computed in float32 at least. */
@@ -140,11 +156,19 @@ function lowerCrossEntropy(node: Node, b: Builder): Value[] {
   const log = b.emit('LogSoftmax', [logits], { axis: -1 }, { name: 'log_probabilities' })
   logits.described = log.described = true
   const { index, counted, weight } = lowerLabels(node, b, log)
-  const picked = b.emit('GatherElements', [log, index], { axis: 1 })
+  const picked = smoothed(node, b, log, b.emit('GatherElements', [log, index], { axis: 1 }))
   // Not a product with the weight: what does not count may be infinite.
   const likelihood = b.emit('Where', [counted, picked, b.scalarLike(log, 0)])
   const loss = b.neg(b.emit('ReduceSum', [b.mul(likelihood, weight)], { keepdims: 0 }, { name: 'loss' }))
   return [loss, log]
+}
+
+/** Mixes the likelihood of the label with the mean over classes: (1−ε)·picked + ε·mean_c log. */
+function smoothed(node: Node, b: Builder, log: Value, picked: Value): Value {
+  const epsilon = smoothing(node)
+  if (epsilon === 0) return picked
+  const mean = b.emit('ReduceMean', [log, b.ints([1])])
+  return b.add(b.mul(picked, b.scalarLike(log, 1 - epsilon)), b.mul(mean, b.scalarLike(log, epsilon)))
 }
 
 /**
@@ -158,9 +182,12 @@ function lowerCrossEntropyGrad(node: Node, b: Builder): Value[] {
   const picked = b.emit('GatherElements', [log, index], { axis: 1 })
   const same = b.emit('ScatterElements', [log, index, picked], { axis: 1 })
   const softmax = b.emit('Softmax', [same], { axis: -1 })
-  const minusOne = b.full({ dtype: log.type!.dtype, shape: weight.type!.shape! }, -1)
-  const g = b.emit('ScatterElements', [softmax, index, minusOne], { axis: 1, reduction: 'add' })
-  return [g, weight]
+  const epsilon = smoothing(node)
+  const own = b.full({ dtype: log.type!.dtype, shape: weight.type!.shape! }, epsilon - 1)
+  const g = b.emit('ScatterElements', [softmax, index, own], { axis: 1, reduction: 'add' })
+  if (epsilon === 0) return [g, weight]
+  const classes = b.cast(b.dim(log.type!.shape![1]!), log.type!.dtype)
+  return [b.sub(g, b.div(b.scalarLike(log, epsilon), classes)), weight]
 }
 
 /** Past any number of classes: an invalid negative label must not count from the end, as negative indices do. */

@@ -16,12 +16,19 @@ const sameAsFirst = (node: Node): Inferred[] => [{ type: node.input(0).type! }]
 
 /** Definitions of `com.dropbp` operators. */
 export const dropbp = {
-  /** y = x; dx = Gate(dy, keep). Inputs: x, keep (bool scalar; absent in annotated graphs). */
+  /**
+   * y = x; dx = Gate(dy, keep)·scale. Inputs: x, keep (bool scalar; absent in annotated graphs), optionally scale (float32
+   * scalar).
+   */
   [DROPBP]: {
     infer: sameAsFirst,
     grad: (node, { b, dy }) => [
-      () =>
-        node.inputs[1] ? b.emit('Gate', [dy(), node.input(1)], {}, { domain: DOMAIN, name: 'gate' }) : dy(),
+      () => {
+        const [, keep, scale] = node.inputs
+        const gated = keep ? b.emit('Gate', [dy(), keep], {}, { domain: DOMAIN, name: 'gate' }) : dy()
+        return scale ? b.mul(gated, b.cast(scale, gated.type!.dtype)) : gated
+      },
+      null,
       null,
     ],
     evaluate: (_node, [x]) => [x!],

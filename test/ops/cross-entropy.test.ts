@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { crossEntropy } from '../../src/ops/cross-entropy.js'
 import { lowerModel } from '../../passes/lower.js'
 import { standardOps } from '../../src/ops/index.js'
-import { Builder } from '../../src/builder.js'
+import { Builder, float } from '../../src/builder.js'
 import { Model, Value } from '../../src/ir.js'
 import { bindInputDims } from '../../src/infer.js'
 import { tensorType } from '../../src/types.js'
@@ -31,6 +31,11 @@ checkFamily(crossEntropy, {
     { about: 'own ignore_index', inputs: [signed(3, 6), ints([5, 0, 2])], attributes: { ignore_index: 0 } },
     { about: 'large logits', inputs: [large, ints([2, 0])] },
     {
+      about: 'smoothed labels, some ignored',
+      inputs: [logits, ints([0, IGNORED, 2, 2, IGNORED, IGNORED, 0, 4], [2, 4])],
+      attributes: { shift: 1, label_smoothing: float(0.25) },
+    },
+    {
       about: 'log-probabilities too',
       inputs: [signed(3, 6), ints([5, 0, 2])],
       outputs: 2,
@@ -40,6 +45,13 @@ checkFamily(crossEntropy, {
   'com.dropbp::CrossEntropyGrad': [
     {
       inputs: [logProbabilities, ints([3, IGNORED, 2])],
+      outputs: 2,
+      notDifferentiated: 'of the backward',
+    },
+    {
+      about: 'smoothed labels',
+      inputs: [logProbabilities, ints([3, IGNORED, 2])],
+      attributes: { label_smoothing: float(0.25) },
       outputs: 2,
       notDifferentiated: 'of the backward',
     },
@@ -53,14 +65,14 @@ checkFamily(crossEntropy, {
 })
 
 /** The loss of logits [n, 3], in operators of the runtime. */
-function lowered(): Model {
+function lowered(attributes = {}): Model {
   const model = new Model()
   model.opsets.set('', 20)
   const x = model.graph.addInput(new Value('logits', tensorType('float32', ['n', 3])))
   const y = model.graph.addInput(new Value('labels', tensorType('int64', ['n'])))
   bindInputDims(model)
   const b = new Builder(model, model.graph, standardOps)
-  model.graph.setOutputs([b.emit('CrossEntropy', [x, y], {}, { domain: 'com.dropbp', name: 'loss' })])
+  model.graph.setOutputs([b.emit('CrossEntropy', [x, y], attributes, { domain: 'com.dropbp', name: 'loss' })])
   lowerModel(model, standardOps)
   return model
 }
@@ -85,4 +97,15 @@ describe('labels out of range are an error of the runtime, not another class', (
   test.each([[[3]], [[-1]], [[-3, 0]]])('%s', async (labels) => {
     await expect(run(labels)).rejects.toThrow(/indices|index/i)
   })
+})
+
+test("smoothed labels are PyTorch's", async () => {
+  const [loss] = Object.values(
+    await runModel(lowered({ label_smoothing: float(0.1) }), {
+      logits: feed('float32', [3, 3], [1, -2, 0.5, 0.25, 3, -1, 0, 0, 2]),
+      labels: feed('int64', [3], [2, -100, 0]),
+    }),
+  )
+  // torch.nn.functional.cross_entropy(logits, labels, label_smoothing=0.1)
+  expect(loss!.data[0]).toBeCloseTo(1.6220707893, 6)
 })

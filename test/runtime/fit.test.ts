@@ -1,5 +1,4 @@
 /** The loop of a training: when masks are drawn, rates assigned, evaluations done, checkpoints kept, and when it stops. */
-import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import {
   listCheckpoints,

@@ -119,7 +119,11 @@ export class Bench {
     const keeps = this.manifest.sites.map((site, i) => [site.keep, scalar('bool', mask[i]!)] as const)
     const { scale } = this.manifest.loss
     const scaled = scale ? { [scale.input]: scalar('float32', scale.default) } : {}
-    const results = await this.run(session, { ...this.feeds(), ...scaled, ...Object.fromEntries(keeps) })
+    const factors = this.manifest.sites.flatMap(({ scale }) =>
+      scale === undefined ? [] : [[scale, scalar('float32', 1)] as const],
+    )
+    const gates = Object.fromEntries<HostTensor>([...keeps, ...factors])
+    const results = await this.run(session, { ...this.feeds(), ...scaled, ...gates })
     return {
       loss: numbersOf(results[this.manifest.loss.output]!)[0]!,
       gradients: new Map(this.trainable.map((p) => [p.name, results[p.gradient]!])),

@@ -71,6 +71,17 @@ const FLAGS = {
     group: 'Training:',
     describe: `compute branches again in the backward instead of keeping them, for all kinds of site or for some: ${KINDS.join(', ')}`,
   },
+  'label-smoothing': {
+    type: 'number',
+    requiresArg: true,
+    group: 'Training:',
+    describe: 'share of each label that the loss spreads over all classes [0]',
+  },
+  unbiased: {
+    type: 'boolean',
+    group: 'Training:',
+    describe: 'give every site a factor, so that kept branches can make up for dropped ones',
+  },
   'dry-run': {
     type: 'boolean',
     group: 'Looking:',
@@ -204,6 +215,8 @@ function toCommand(given: Given): CompileCommand {
       optimizer: oneOf('optimizer', value('optimizer') ?? OPTIMIZERS[0], OPTIMIZERS),
       recompute: parseKinds(value('recompute')),
       precision: oneOf('precision', value('precision') ?? PRECISIONS[0], PRECISIONS),
+      labelSmoothing: parseShare('label-smoothing', value('label-smoothing') ?? 0),
+      unbiased: value('unbiased') ?? false,
       flat: value('flat') ?? false,
     },
     dryRun: value('dry-run') ?? false,
@@ -265,6 +278,12 @@ function parseLoss(text: string): CompileOptions['loss'] {
     throw new UsageError('bad-value', `--loss ${text}: name the output, --loss ${kind}:<name>`)
   }
   return output === undefined ? { kind } : { kind, output }
+}
+
+/** A share below 1. */
+function parseShare(flag: Flag, given: number): number {
+  if (given >= 0 && given < 1) return given
+  throw new UsageError('bad-value', `--${flag} ${given}: expected a number from 0 to below 1`)
 }
 
 function parseKinds(text: string | undefined): SiteKind[] {

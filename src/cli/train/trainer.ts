@@ -40,7 +40,17 @@ async function handlerOptions(
   settings: TrainSettings,
   steps: number,
 ): Promise<HandlerOptions> {
-  const { dropRate, minRate, maxRate, policy, seed, period, frozenSites = [], dropWarmup } = settings
+  const {
+    dropRate,
+    minRate,
+    maxRate,
+    policy,
+    seed,
+    period,
+    frozenSites = [],
+    dropWarmup,
+    unbiased,
+  } = settings
   const names = sites.map((site) => site.name)
   const frozen = selection('frozen-sites', 'site', frozenSites, names)
   return {
@@ -49,6 +59,7 @@ async function handlerOptions(
     maxRate,
     seed,
     period,
+    unbiased,
     dropWarmup: stepsOf(dropWarmup, steps),
     policy: await loadPolicy(policy),
     ...(frozen.isGiven && { frozen: (site) => frozen.match(site.name) !== undefined }),

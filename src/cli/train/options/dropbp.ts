@@ -43,6 +43,10 @@ export const dropbp = {
     describe: 'steps for which lisa and block-coordinate hold their blocks',
   },
   frozenSites: { type: 'list', describe: 'branches that freeze drops, as globs; repeatable' },
+  unbiased: {
+    type: 'boolean',
+    describe: 'kept branches make up for dropped ones; needs dropbp-compile --unbiased',
+  },
   maskPer: {
     type: 'string',
     choices: MASK_PER,
