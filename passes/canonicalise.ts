@@ -6,7 +6,7 @@ import type { OpTable } from '../src/op.js'
 import { DOMAIN } from '../src/ops/dropbp.js'
 import { reads, removeDeadNodes, topologicalOrder } from '../src/order.js'
 import { inlineKnownIf, knownScalar } from './canonical/branches.js'
-import { constantToInitializer, noteSourceInitializers } from './canonical/constants.js'
+import { constantToInitializer, initializersToMain, noteSourceInitializers } from './canonical/constants.js'
 import { inlineFunctions } from './canonical/functions.js'
 import { checkOpset, liftNode } from './canonical/opset.js'
 import { fuseQuantization } from './canonical/quantized.js'
@@ -33,6 +33,7 @@ export const canonicalise: Pass = {
     checkOpset(source)
     noteSourceInitializers(model)
     const versions = inlineFunctions(model)
+    initializersToMain(model)
     dropPast(model, table, notes)
     bindInputDims(model)
     new Canonicaliser(model, table, source, versions, notes).visit(model.graph)

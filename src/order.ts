@@ -43,6 +43,11 @@ export function nestedGraphs(node: Node): Graph[] {
   return found
 }
 
+/** A node and all nodes of graphs below it. */
+export function withNested(node: Node): Node[] {
+  return [node, ...nestedGraphs(node).flatMap((g) => [...g.nodes])]
+}
+
 /** A graph and all graphs below it. */
 export function allGraphs(graph: Graph): Graph[] {
   const graphs = [graph]

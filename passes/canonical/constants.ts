@@ -13,6 +13,17 @@ export function noteSourceInitializers(model: Model): void {
   for (const graph of allGraphs(model.graph)) for (const value of graph.initializers) source.add(value)
 }
 
+/** Moves the initializers of nested graphs to the main graph, so that weights which a branch or a loop keeps are found. */
+export function initializersToMain(model: Model): void {
+  for (const graph of allGraphs(model.graph)) {
+    if (graph === model.graph) continue
+    for (const value of [...graph.initializers]) {
+      graph.initializers.delete(value)
+      model.graph.addInitializer(value)
+    }
+  }
+}
+
 /** Whether an initializer is one of the source model's float tensors, and so may turn out to be a parameter. */
 export function mayBeParameter(value: Value): boolean {
   if (!source.has(value) || !isFloat(value.data?.dtype)) return false

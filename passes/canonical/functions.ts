@@ -4,7 +4,7 @@ import { CompileError } from '../../src/errors.js'
 import { Node, Value, type Attribute, type FunctionDef, type Graph, type Model } from '../../src/ir.js'
 import { functionDefaults, overloadOf } from '../../src/onnx/index.js'
 import { DOMAIN } from '../../src/ops/dropbp.js'
-import { nestedGraphs, topologicalOrder } from '../../src/order.js'
+import { topologicalOrder, withNested } from '../../src/order.js'
 import { replaceOutputOrCopy } from './replace.js'
 
 /** Functions that a node was expanded from, outermost first. */
@@ -71,11 +71,6 @@ class Inliner {
     }
     return copies
   }
-}
-
-/** A node and all nodes of graphs below it. */
-function withNested(node: Node): Node[] {
-  return [node, ...nestedGraphs(node).flatMap((g) => [...g.nodes])]
 }
 
 function keyOf(domain: string, name: string, of: Node | FunctionDef): string {

@@ -4,7 +4,7 @@ import { cloneNode, type ValueMap } from '../../src/clone.js'
 import { prepareInitializer } from '../../src/infer.js'
 import type { Graph, Node, Value } from '../../src/ir.js'
 import { Layout } from '../../src/ops/control/layout.js'
-import { nestedGraphs, topologicalOrder } from '../../src/order.js'
+import { nestedGraphs, topologicalOrder, withNested } from '../../src/order.js'
 import { Tensor } from '../../src/tensor.js'
 import { staticShape } from '../../src/types.js'
 import { knownScalar } from './branches.js'
@@ -198,9 +198,4 @@ export function copyBody(
     withNested(copy).forEach((inner, i) => copied(inner, originals[i]!))
     return copy
   })
-}
-
-/** A node and all nodes of graphs below it. */
-function withNested(node: Node): Node[] {
-  return [node, ...nestedGraphs(node).flatMap((g) => [...g.nodes])]
 }

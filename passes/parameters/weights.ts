@@ -1,9 +1,10 @@
 /** Finds the float weights of a graph under the names that their readers tell, and parts those that an exporter merged. */
 import { prepareInitializer } from '../../src/infer.js'
-import type { Graph, Value } from '../../src/ir.js'
-import { topologicalOrder } from '../../src/order.js'
+import { Node, type Graph, type Value } from '../../src/ir.js'
+import { outermost, topologicalOrder } from '../../src/order.js'
 import { mayBeParameter } from '../canonical/constants.js'
 import type { ClaimReader, Reading } from './claims.js'
+import { nameOfUnplaced } from './unplaced.js'
 import { CONSTANT, group, isExact, type Claimed } from './grouping.js'
 
 /** A weight as one or more readers know it. */
@@ -37,20 +38,16 @@ export function readWeights(graph: Graph, reader: ClaimReader, notes: string[]):
   const weights: Weight[] = []
   for (const value of [...graph.initializers]) {
     if (!mayBeParameter(value)) continue
-    const readings = readingsOf(value, graph).sort((a, b) => position.get(a.node)! - position.get(b.node)!)
+    const at = ({ node }: Reading): number => position.get(outermost(node))!
+    const readings = readingsOf(value).sort((a, b) => at(a) - at(b))
     weights.push(...weightsOf(value, readings, reader, notes))
   }
   return weights
 }
 
-function readingsOf(value: Value, graph: Graph): Reading[] {
-  return [...value.uses].flatMap(({ user, index }) =>
-    'inputs' in user && isNodeOf(user, graph) ? [{ node: user, index }] : [],
-  )
-}
-
-function isNodeOf(user: Reading['node'] | Graph, graph: Graph): user is Reading['node'] {
-  return (user as Reading['node']).graph === graph
+/** Places that read a value, in nested graphs too. */
+function readingsOf(value: Value): Reading[] {
+  return [...value.uses].flatMap(({ user, index }) => (user instanceof Node ? [{ node: user, index }] : []))
 }
 
 function weightsOf(
@@ -66,6 +63,8 @@ function weightsOf(
   }))
   const groups = group(claimed, value, own)
   if (groups.size === 0 && own !== undefined && !isBufferName(own)) groups.set(own, [...claimed])
+  const unplaced = groups.size === 0 && own === undefined && nameOfUnplaced(value, readings)
+  if (unplaced) groups.set(unplaced, [...claimed])
   const kept = own !== undefined && groups.has(own) ? own : [...groups.keys()][0]
   const weights: Weight[] = []
   for (const [name, members] of groups) {

@@ -1,5 +1,6 @@
 /** The residual rule: which terms of a sum are branches around which skip. */
 import { Node, type Value } from '../../src/ir.js'
+import { withNested } from '../../src/order.js'
 import type { Flow } from './flow.js'
 import { differentiableRegion } from './region.js'
 import { skipChain, type ResidualSum, type Term } from './sums.js'
@@ -58,8 +59,25 @@ export function isProduct(node: Node): boolean {
 
 /** Whether a node is a product one of whose operands comes from parameters alone, or is a quantised weight. */
 export function multipliesParameter(node: Node, flow: Flow): boolean {
+  if (node.subgraphs.length > 0) return nestedProducts(node, flow).length > 0
   if (node.op === 'MatMulNBits') return true
-  return isProduct(node) && node.inputs.some((v) => v !== null && (flow.isParametric(v) || isQuantised(v)))
+  return isProduct(node) && node.inputs.some((v) => v !== null && (isParametric(v, flow) || isQuantised(v)))
+}
+
+/** Products with parameters in the nested graphs of a node. */
+export function nestedProducts(node: Node, flow: Flow): Node[] {
+  return withNested(node).filter((n) => n.subgraphs.length === 0 && multipliesParameter(n, flow))
+}
+
+/** Whether a value comes from parameters alone; in a nested graph, by way of its nodes. */
+function isParametric(value: Value, flow: Flow): boolean {
+  const node = value.producer
+  if (!node || node.graph === flow.graph || node.subgraphs.length > 0) return flow.isParametric(value)
+  const operands = node.inputs.filter((v) => v !== null)
+  return (
+    operands.some((v) => isParametric(v, flow)) &&
+    operands.every((v) => v.isInitializer || isParametric(v, flow))
+  )
 }
 
 /** Whether a value is made of integer weights, which are not parameters but what a branch multiplies by all the same. */

@@ -1,7 +1,7 @@
 /** What a residual branch is: attention, cross-attention, MLP, mixture of experts. */
 import type { Node, Value } from '../../src/ir.js'
 import type { SiteKind } from '../../src/manifest.js'
-import { isProduct, multipliesParameter, type Branch } from './branches.js'
+import { isProduct, multipliesParameter, nestedProducts, type Branch } from './branches.js'
 import type { Flow } from './flow.js'
 import { boundaryOf } from './region.js'
 import { skipChain } from './sums.js'
@@ -13,7 +13,7 @@ export function kindOf(branch: Branch, flow: Flow): SiteKind {
   if (attends(branch.region, boundary))
     return readsOtherStream(branch, boundary, flow) ? 'cross-attention' : 'attention'
   if (routes(branch.region)) return 'moe'
-  const products = region.filter((node) => multipliesParameter(node, flow))
+  const products = region.flatMap((node) => nestedProducts(node, flow))
   const plain = products.length > 1 && products.every((node) => !node.op.startsWith('Conv'))
   return plain ? 'mlp' : 'other'
 }
