@@ -143,7 +143,8 @@ function weightOfBias({ node }: Reading, role: Role, scope: string): string | un
   return nameWithin(bias.name, scope)?.replace(/bias$/, 'weight')
 }
 
-function biasOf(product: Node): Value | null | undefined {
+/** The bias that is added to a product. */
+export function biasOf(product: Node): Value | null | undefined {
   if (product.op !== 'MatMul') return product.inputs[2]
   const [sum] = product.output().users
   return sum?.op === 'Add' ? sum.inputs.find((v) => v?.isInitializer) : undefined

@@ -1,7 +1,9 @@
 /** Names and layer numbers of sites. */
 import type { Node } from '../../src/ir.js'
 import type { SiteKind } from '../../src/manifest.js'
+import { moduleOf } from '../parameters/spelling.js'
 import { commonScope, isWithin, moduleChain, moduleScope, pathOf } from '../scopes.js'
+import { isProduct } from './branches.js'
 
 /** A branch that is to be named. */
 export interface Unnamed {
@@ -33,13 +35,43 @@ export function labelBranches(branches: readonly Unnamed[]): Label[] {
 
 /** The module below that of the sum which holds the branch's last product; undefined where the export does not tell. */
 function moduleOfBranch({ sum, nodes, kind }: Unnamed): string | undefined {
-  const chain = nodes.map(moduleChain).find((c) => c.length > 0)
+  const chain = nodes.map(chainOf).find((c) => c.length > 0)
   if (!chain) return undefined
   const deepest = chain.at(-1)!
-  const outer = commonScope(moduleScope(sum) ?? deepest, deepest)
+  const around = moduleScope(sum)
+  if (around === undefined) return moduleOfWeights(nodes) ?? deepest
+  const outer = commonScope(around, deepest)
   const inner = chain.find((scope) => scope !== outer && isWithin(scope, outer))
   return inner ?? (outer ? `${outer}.${kind}` : kind)
 }
+
+/** The modules that a node lies in: its own scopes, or those of the weight that it multiplies by. */
+function chainOf(node: Node): string[] {
+  const chain = moduleChain(node)
+  if (chain.length > 0) return chain
+  const path = pathOf(moduleOfWeight(node) ?? '')
+  return path.map((_, i) => path.slice(0, i + 1).join('.'))
+}
+
+/** The module that holds all weights of a branch, unless it is a whole block. */
+function moduleOfWeights(nodes: readonly Node[]): string | undefined {
+  const modules = nodes.flatMap((node) => moduleOfWeight(node) ?? [])
+  if (modules.length === 0) return undefined
+  const common = modules.reduce(commonScope)
+  return common === '' || /(^|\.)\d+$/.test(common) ? undefined : common
+}
+
+/** The module of the weight of a product, which a copy in another layout or type may stand for. */
+function moduleOfWeight(node: Node): string | undefined {
+  if (!isProduct(node)) return undefined
+  for (const value of node.inputs) {
+    const weight = value?.producer && COPIES.has(value.producer.op) ? value.producer.input(0) : value
+    if (weight?.isInitializer && weight.name.includes('.')) return moduleOf(weight.name)
+  }
+  return undefined
+}
+
+const COPIES: ReadonlySet<string> = new Set(['Cast', 'DequantizeLinear', 'Transpose'])
 
 /** Blocks of a stack, counted as they come. */
 interface Stack {

@@ -85,6 +85,15 @@ describe('names', () => {
     expect(namesOf(ctx)).toEqual(['net.model.decoder.fc.weight', 'net.model.decoder.fc.bias'])
   })
 
+  it('of matrices in a file without scopes come from their biases, else from the file', () => {
+    const ctx = recover(
+      torchScript(`g (float[n, 2] x) => (float[n, 2] y) <float[2, 2] val_7 = {1, 2, 3, 4}, float[2] "net.fc.bias" = {1, 2}, float[2, 2] val_9 = {5, 6, 7, 8}, float[2, 2] val_10 = {9, 6, 7, 8}> {
+        p = MatMul (x, val_7)  q = Add (p, "net.fc.bias")  r = MatMul (q, val_9)  y = Mul (r, val_10)
+      }`),
+    )
+    expect(namesOf(ctx)).toEqual(['net.fc.weight', 'net.fc.bias', 'val_9'])
+  })
+
   it('are left alone where weights are read under the path that the nodes have', () => {
     const ctx = recover(
       torchScript(`g (float[n, 3] x) => (float[n, 3] y) <float[3, 3] "onnx::MatMul_7" = {1, 2, 3, 4, 5, 6, 7, 8, 9}, float[3] "net.decoder.fc.bias" = {1, 2, 3}, float[3] "net.model.decoder.fc.bias" = {3, 4, 5}> {
