@@ -1,13 +1,6 @@
 /** One fine-tuning run in a process of its own, so that its peak memory is its own. Started by demo.ts with `fork`. */
 import { memory, resetPeak } from '../../bench/memory.js'
-import {
-  batchesOnce,
-  LanguageBatches,
-  openCompiled,
-  readTokens,
-  TokenWindows,
-  Trainer,
-} from '../../runtime/index.js'
+import { Batches, openCompiled, readTokens, split, TokenWindows, Trainer } from '../../runtime/index.js'
 import type { Point } from './plot.js'
 
 /** What a run is asked to do. */
@@ -46,14 +39,13 @@ async function run(settings: RunSettings, report: (message: RunMessage) => void)
     dropbp: { dropRate, seed: SEED },
   })
   const { manifest } = openCompiled(directory)
-  const { train, validation } = new TokenWindows(
-    readTokens(settings.text, { tokenizer: 'bytes' }),
-    CONTEXT,
-  ).split(0.1)
-  const data = new LanguageBatches(manifest, train, { batch: BATCH, seed: SEED })
+  const windows = new TokenWindows(readTokens(settings.text, { tokenizer: 'bytes' }), CONTEXT)
+  const { train, validation } = split(windows, { validation: 0.1 })
+  const data = new Batches(manifest, train, { batch: BATCH, seed: SEED })
+  const held = new Batches(manifest, validation, { batch: BATCH })
   let seconds = 0
   const validate = async (step: number): Promise<void> => {
-    const { loss } = await trainer.evaluate(batchesOnce(manifest, validation, BATCH))
+    const { loss } = await trainer.evaluate(held.once())
     report({ type: 'validation', step, seconds, loss })
   }
 

@@ -1,13 +1,39 @@
 /** Data: from files to batches. Re-exports only. */
 export { checkBatch, countedLabels, countedTokens, type Batch, type Dims } from './batch.js'
 export type { BatchSource, DataPosition } from './batch-source.js'
-export { checkTokens, readTokens, type TokenOptions, type Tokens } from './tokens.js'
+export { Batches, PACKINGS, type BatchOptions } from './batches.js'
+export { ChatTemplate, type Message, type RenderedChat, type Span } from './chat.js'
+export { collate, type PackedRow, type PadOptions } from './collate.js'
+export { checkExample, IGNORE, Subset, type Contract, type Dataset, type Example } from './example.js'
+export { LabelMap } from './labels.js'
+export { fillMask, segmentsOf, type Segments } from './mask.js'
+export { openData, type DataOptions, type OpenData } from './open.js'
+export { packRows } from './pack.js'
+export { fixedBatch, fixedLength, positionLimit, roleOf, vocabulary, type Role } from './roles.js'
+export { checkRows, joined, renamed, RowDataset } from './rows.js'
+export { FORMATS, openSource, type FormatName } from './sources/index.js'
+export type {
+  Row,
+  Rows,
+  Source,
+  SourceFormat,
+  SourceOptions,
+  TextFile,
+  TokenSequence,
+} from './sources/source.js'
+export { storeRows, type PlacedRow } from './sources/store.js'
+export { labelSpans } from './spans.js'
+export { split, type SplitOptions } from './split.js'
+export { survey, type Survey } from './survey.js'
+export { chooseTask, TASKS, type TaskName } from './tasks/index.js'
 export {
-  batchesOnce,
-  fixedBatch,
-  fixedLength,
-  LanguageBatches,
-  TokenWindows,
-  vocabulary,
-  type LanguageDataOptions,
-} from './windows.js'
+  TRAINED_PARTS,
+  TRUNCATIONS,
+  type Encode,
+  type Task,
+  type TaskContext,
+  type TaskOptions,
+} from './tasks/task.js'
+export { openTokenizer, type TextTokenizer } from './tokenizer.js'
+export { checkTokens, readTokens, TokenizedText, type TokenOptions, type Tokens } from './tokens.js'
+export { TokenWindows } from './windows.js'

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { LanguageBatches, readTokens, TokenWindows, Trainer } from '../../runtime/index.js'
+import { Batches, readTokens, TokenWindows, Trainer } from '../../runtime/index.js'
 import { compile } from '../../src/index.js'
 import { readCurve, TOKENS_FILE } from './curve.js'
 
@@ -26,7 +26,7 @@ describe('loss curves', () => {
       session: { threads: 1 },
     })
     const windows = new TokenWindows(readTokens(TOKENS_FILE), curve.seq)
-    const data = new LanguageBatches(trainer.compiled.manifest, windows, {
+    const data = new Batches(trainer.compiled.manifest, windows, {
       batch: curve.batch,
       shuffle: false,
     })

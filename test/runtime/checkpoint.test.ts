@@ -89,7 +89,11 @@ it('saves every so many steps and keeps the newest', async () => {
   const trainer = await openTiny({ ...OPTIONS, steps: 7 })
   await fit(trainer, tinyData(trainer), { checkpoints: root, saveEvery: 2, keep: 3 })
   expect(listCheckpoints(root).map((c) => c.step)).toEqual([7, 6, 4])
-  expect(readCheckpoint(listCheckpoints(root)[0]!.directory).state.data).toEqual({ epoch: 0, index: 28 })
+  expect(readCheckpoint(listCheckpoints(root)[0]!.directory).state.data).toEqual({
+    epoch: 0,
+    index: 28,
+    of: 48,
+  })
 })
 
 describe('damage', () => {

@@ -2,7 +2,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { expect, it } from 'vitest'
-import { LanguageBatches, TokenWindows, Trainer } from '../../runtime/index.js'
+import { Batches, TokenWindows, Trainer } from '../../runtime/index.js'
 import { compile } from '../../src/index.js'
 import { FIXTURES, temporaryDirectory } from './tiny.js'
 
@@ -37,7 +37,7 @@ it('coincides with PyTorch over 50 steps of masks, accumulation, clipping and co
     session: { threads: 1, spin: false },
   })
   const windows = new TokenWindows(Uint16Array.from(curve.tokens), curve.seq)
-  const data = new LanguageBatches(trainer.compiled.manifest, windows, { batch, shuffle: false })
+  const data = new Batches(trainer.compiled.manifest, windows, { batch, shuffle: false })
   for (let step = 0; step < steps; step++) {
     const batches = Array.from({ length: accumulate }, () => data.next())
     const masks = curve.masks

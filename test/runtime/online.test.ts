@@ -5,7 +5,7 @@ import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   bernoulli,
-  LanguageBatches,
+  Batches,
   OnlineSensitivity,
   Random,
   readTokens,
@@ -112,7 +112,7 @@ describe('on a transformer', () => {
       session: { threads: 1 },
     })
     const tokens = readTokens(path.resolve(import.meta.dirname, '../parity/tokens.bin'))
-    const data = new LanguageBatches(trainer.compiled.manifest, new TokenWindows(tokens, 10), { batch: 4 })
+    const data = new Batches(trainer.compiled.manifest, new TokenWindows(tokens, 10), { batch: 4 })
     while (trainer.step < 300) await trainer.trainStep([data.next()])
     const estimated = trainer.handler.assignOnlineRates()!
     const rates = [...trainer.handler.dropRates]
@@ -135,7 +135,7 @@ describe('on a transformer', () => {
 
 function measureOf(
   trainer: Trainer,
-  data: LanguageBatches,
+  data: Batches,
 ): (mask: readonly boolean[]) => Promise<readonly number[]> {
   const batch = data.next()
   return (mask) => trainer.measure(batch, mask)

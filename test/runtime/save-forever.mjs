@@ -2,7 +2,7 @@
 import process from 'node:process'
 import { pathToFileURL } from 'node:url'
 const [runtime, model, tokens, root] = process.argv.slice(2)
-const { LanguageBatches, latestCheckpoint, listCheckpoints, readTokens, TokenWindows, Trainer } =
+const { Batches, latestCheckpoint, listCheckpoints, readTokens, TokenWindows, Trainer } =
   await import(pathToFileURL(runtime).href)
 const trainer = await Trainer.open(model, {
   steps: 1e6,
@@ -10,7 +10,7 @@ const trainer = await Trainer.open(model, {
   dropbp: { dropRate: 0.5 },
   session: { threads: 1, spin: false },
 })
-const data = new LanguageBatches(trainer.compiled.manifest, new TokenWindows(readTokens(tokens), 8), {
+const data = new Batches(trainer.compiled.manifest, new TokenWindows(readTokens(tokens), 8), {
   batch: 2,
 })
 if (listCheckpoints(root).length > 0) data.seek(trainer.resume(latestCheckpoint(root).directory))

@@ -4,7 +4,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { afterAll } from 'vitest'
 import {
-  LanguageBatches,
+  Batches,
   readTokens,
   TokenWindows,
   Trainer,
@@ -49,7 +49,7 @@ afterAll(() => Promise.all(open.splice(0).map((trainer) => trainer.release())))
 /** Batches of the token fixture, 2 windows of 8 each. */
 export function tinyData(trainer: Trainer, options: { shuffle?: boolean; seed?: number } = {}): BatchSource {
   const windows = new TokenWindows(readTokens(TOKENS), reference.seq)
-  return new LanguageBatches(trainer.compiled.manifest, windows, { batch: reference.batch, ...options })
+  return new Batches(trainer.compiled.manifest, windows, { batch: reference.batch, ...options })
 }
 
 /** A directory that is removed after the test file. */

@@ -1,6 +1,11 @@
 /** What a data file holds, before a tokenizer or a task has seen it. */
 import type { Tokens } from '../tokens.js'
 
+/** Names a place in messages. Finding the place out may take reading a file, so it is told when it is needed. */
+export interface Where {
+  toString(): string
+}
+
 /** One record: values by column, as JSON has them; arrays of numbers may be tensors (`HostTensor`) instead. */
 export type Row = Readonly<Record<string, unknown>>
 

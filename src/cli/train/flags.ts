@@ -69,6 +69,7 @@ function flag(option: Option, group: string): Options {
     group: `${group}:`,
     describe: `${option.describe}${shown}`,
     ...(option.alias === undefined ? {} : { alias: option.alias }),
+    ...(option.rare ? { hidden: true } : {}),
     ...('choices' in option && option.choices ? { choices: option.choices } : {}),
     ...(option.type === 'boolean' ? {} : { requiresArg: !('bare' in option && option.bare) }),
   }

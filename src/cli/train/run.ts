@@ -36,7 +36,7 @@ export async function train({ model, settings: given }: TrainCommand): Promise<n
       given,
       from === null ? null : (readCheckpoint(from).state.settings as GivenSettings),
     )
-    const data = prepareData(compiled, settings)
+    const data = await prepareData(compiled, settings, out)
     settings.steps = data.steps
     const trainer = await openTrainer(directory, settings)
     try {

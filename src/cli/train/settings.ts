@@ -10,7 +10,7 @@ export type { TrainSettings } from './options/index.js'
 export type GivenSettings = Partial<TrainSettings>
 
 /** The settings of a training: `data` is there. */
-export type ResolvedSettings = TrainSettings & { data: string }
+export type ResolvedSettings = TrainSettings & { data: readonly string[] }
 
 const entries = Object.entries(OPTIONS) as [OptionName, Option][]
 
@@ -29,7 +29,7 @@ export function resolveSettings(given: GivenSettings, stored: GivenSettings | nu
   // A length given in epochs replaces a stored one in steps.
   if (given.epochs !== undefined && given.steps === undefined) delete settings.steps
   if (settings.data === undefined) {
-    throw new UsageError('missing-data', 'nothing to train on: name a text or token file with --data')
+    throw new UsageError('missing-data', 'nothing to train on: name a file with --data')
   }
   const values = settings as Record<string, unknown>
   for (const [name, option] of entries) {
@@ -37,6 +37,8 @@ export function resolveSettings(given: GivenSettings, stored: GivenSettings | nu
     if (value === undefined) continue
     if (option.type === 'number') checkRange(value as number, name, option)
     if (option.type === 'string' && option.file) values[name] = absolute(value as string, option.file)
+    if (option.type === 'list' && option.file)
+      values[name] = [value as string | string[]].flat().map((file) => path.resolve(file))
   }
   return settings as ResolvedSettings
 }

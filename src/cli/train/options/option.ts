@@ -4,6 +4,8 @@ interface Described {
   /** A few words for `--help`; the default is added there. */
   readonly describe: string
   readonly alias?: string
+  /** Seldom needed: `--help` leaves it out, `--help --show-hidden` does not. */
+  readonly rare?: true
   /** Of one run: a checkpoint does not keep it, and `--resume` does not bring it back. */
   readonly transient?: boolean
 }
@@ -39,6 +41,8 @@ export interface NumbersOption extends Described {
 export interface ListOption extends Described {
   readonly type: 'list'
   readonly default?: readonly string[]
+  /** Paths: stored as absolute ones. */
+  readonly file?: true
 }
 
 export interface BooleanOption extends Described {

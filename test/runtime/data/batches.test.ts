@@ -1,63 +1,21 @@
 /** Reading tokens, cutting and shuffling windows, checking batches. */
-import fs from 'node:fs'
-import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import {
-  batchesOnce,
+  Batches,
   checkBatch,
   checkTokens,
   countedLabels,
-  LanguageBatches,
+  IGNORE,
   readTokens,
+  split,
   TokenWindows,
   vocabulary,
   type Batch,
+  type Dataset,
+  type Example,
   type HostTensor,
-  type Manifest,
-} from '../../runtime/index.js'
-import { temporaryDirectory } from './tiny.js'
-
-type Part = Pick<Manifest, 'inputs' | 'loss'>
-
-const int64 = (name: string, limit?: number) => ({
-  name,
-  dtype: 'int64',
-  shape: ['batch', 'seq'],
-  ...(limit === undefined ? {} : { limit }),
-})
-
-const MODEL: Part = {
-  inputs: [int64('input_ids', 100)],
-  loss: {
-    kind: 'causal-lm',
-    output: 'loss',
-    classes: 100,
-    labels: { ...int64('labels'), ignoreIndex: -100 },
-  },
-}
-
-function write(name: string, bytes: Uint8Array | string): string {
-  const file = path.join(temporaryDirectory(), name)
-  fs.writeFileSync(file, bytes)
-  return file
-}
-
-/** A NumPy file of format 1.0. */
-function npy(descr: string, shape: string, data: Uint8Array, fortran = 'False'): Buffer {
-  const text = `{'descr': '${descr}', 'fortran_order': ${fortran}, 'shape': ${shape}, }`
-  const header = text.padEnd(Math.ceil((text.length + 11) / 64) * 64 - 11) + '\n'
-  const length = Buffer.alloc(2)
-  length.writeUInt16LE(header.length)
-  return Buffer.concat([Buffer.from('\x93NUMPY\x01\x00', 'latin1'), length, Buffer.from(header), data])
-}
-
-const raw = (array: Uint16Array | Uint32Array | BigInt64Array): Uint8Array => new Uint8Array(array.buffer)
-
-function rows(tensor: HostTensor): number[][] {
-  const [n, width] = tensor.shape as [number, number]
-  const values = Array.from(tensor.data as BigInt64Array, Number)
-  return Array.from({ length: n }, (_, i) => values.slice(i * width, (i + 1) * width))
-}
+} from '../../../runtime/index.js'
+import { int64, MODEL, npy, raw, rows, wordTokenizer, write } from './files.js'
 
 describe('token files', () => {
   it('reads raw numbers', () => {
@@ -83,19 +41,7 @@ describe('token files', () => {
   })
 
   it('reads text through a tokenizer.json', () => {
-    const vocab = { '[UNK]': 0, the: 1, cat: 2, sat: 3 }
-    const tokenizer = write(
-      'tokenizer.json',
-      JSON.stringify({
-        version: '1.0',
-        added_tokens: [],
-        normalizer: { type: 'Lowercase' },
-        pre_tokenizer: { type: 'Whitespace' },
-        post_processor: null,
-        decoder: null,
-        model: { type: 'WordLevel', vocab, unk_token: '[UNK]' },
-      }),
-    )
+    const tokenizer = wordTokenizer(['the', 'cat', 'sat'])
     expect([...readTokens(write('t.txt', 'The cat\nsat the dog'), { tokenizer })]).toEqual([1, 2, 3, 1, 0])
   })
 
@@ -142,28 +88,34 @@ describe('windows', () => {
   )
 
   it('leaves out a rest shorter than a window', () => {
-    expect(windows.count).toBe(10)
-    expect([...windows.window(9)]).toEqual([36, 37, 38, 39])
+    expect(windows.length).toBe(10)
+    expect([...Array.from(windows.get(9).tokens)]).toEqual([36, 37, 38, 39])
   })
 
   it('holds the last ones out', () => {
-    const { train, validation } = windows.split(0.2)
-    expect([train.count, validation.count]).toEqual([8, 2])
-    expect([...validation.window(0)]).toEqual([32, 33, 34, 35])
-    expect(windows.split(0.01).validation.count).toBe(1)
-    expect(windows.split(0).validation.count).toBe(0)
+    const { train, validation } = split(windows, { validation: 0.2 })
+    expect([train.length, validation.length]).toEqual([8, 2])
+    expect(Array.from(validation.get(0)!.tokens)).toEqual([32, 33, 34, 35])
+    expect(split(windows, { validation: 0.01 }).validation.length).toBe(1)
+    expect(split(windows, { validation: 0 }).validation.length).toBe(0)
+    expect(split(windows, { validation: 3 }).validation.length).toBe(3)
   })
 
   it('refuses too little data', () => {
     const short = new TokenWindows(Uint16Array.of(1, 2, 3), 4)
-    expect(() => short.split(0)).toThrow(expect.objectContaining({ code: 'too-little-data' }))
-    expect(() => new LanguageBatches(MODEL, short, { batch: 1 })).toThrow(
+    expect(() => split(short, { validation: 0 })).toThrow(
+      expect.objectContaining({ code: 'too-little-data' }),
+    )
+    expect(() => split(windows, { validation: 10 })).toThrow(
+      expect.objectContaining({ code: 'too-little-data' }),
+    )
+    expect(() => new Batches(MODEL, short, { batch: 1 })).toThrow(
       expect.objectContaining({ code: 'too-little-data' }),
     )
   })
 
   it('delivers every window once an epoch, in a new order each', () => {
-    const data = new LanguageBatches(MODEL, windows, { batch: 5, seed: 1 })
+    const data = new Batches(MODEL, windows, { batch: 5, seed: 1 })
     const epoch = (): number[] =>
       [data.next(), data.next()].flatMap((b) => rows(b.inputs.input_ids!).map((r) => r[0]!))
     const [first, second] = [epoch(), epoch()]
@@ -175,61 +127,93 @@ describe('windows', () => {
   })
 
   it('goes on from a position', () => {
-    const data = new LanguageBatches(MODEL, windows, { batch: 3, seed: 1 })
+    const data = new Batches(MODEL, windows, { batch: 3, seed: 1 })
     const batches = Array.from({ length: 9 }, () => data.next())
-    const again = new LanguageBatches(MODEL, windows, { batch: 3, seed: 1 })
+    const again = new Batches(MODEL, windows, { batch: 3, seed: 1 })
     again.seek({ epoch: 1, index: 2 })
     expect(again.next()).toEqual(batches[4])
-    expect(again.position()).toEqual({ epoch: 1, index: 5 })
-    expect(() => again.seek({ epoch: 0, index: 11 })).toThrow(
-      expect.objectContaining({ code: 'data-position' }),
-    )
-  })
-
-  it('fills masks, positions and token types', () => {
-    const model = {
-      ...MODEL,
-      inputs: [int64('input_ids'), int64('attention_mask'), int64('position_ids'), int64('token_type_ids')],
-    }
-    const { inputs, labels } = new LanguageBatches(model, windows, { batch: 2, shuffle: false }).next()
-    expect(Object.values(inputs).map(rows)).toEqual([
-      [
-        [0, 1, 2, 3],
-        [4, 5, 6, 7],
-      ],
-      [
-        [1, 1, 1, 1],
-        [1, 1, 1, 1],
-      ],
-      [
-        [0, 1, 2, 3],
-        [0, 1, 2, 3],
-      ],
-      [
-        [0, 0, 0, 0],
-        [0, 0, 0, 0],
-      ],
+    expect(again.position()).toEqual({ epoch: 1, index: 5, of: 10 })
+    for (const bad of [
+      { epoch: 0, index: 11 },
+      { epoch: 0, index: 3, of: 12 },
     ])
-    expect(rows(labels!)).toEqual(rows(inputs.input_ids!))
+      expect(() => again.seek(bad)).toThrow(expect.objectContaining({ code: 'data-position' }))
   })
 
-  it.each([
-    ['another loss', { ...MODEL, loss: { ...MODEL.loss, kind: 'class' as const } }],
-    ['an unknown input', { ...MODEL, inputs: [...MODEL.inputs, int64('encoder_outputs')] }],
-    ['no tokens', { ...MODEL, inputs: [int64('attention_mask')] }],
-  ])('refuses %s', (_, model) => {
-    expect(() => new LanguageBatches(model, windows, { batch: 1 })).toThrow(
-      expect.objectContaining({ code: 'unsupported-data' }),
-    )
-  })
-
-  it('validates on every window once', () => {
-    const batches = [...batchesOnce(MODEL, windows, 4)]
+  it('validates on every window once, wherever training stands', () => {
+    const data = new Batches(MODEL, windows, { batch: 4 })
+    data.next()
+    const batches = [...data.once()]
     expect(batches.map((b) => b.inputs.input_ids!.shape)).toEqual([
       [4, 4],
       [4, 4],
       [2, 4],
     ])
+    expect(batches.flatMap((b) => rows(b.inputs.input_ids!).map(([first]) => first))).toEqual(
+      Array.from({ length: 10 }, (_, i) => 4 * i),
+    )
+  })
+
+  it('fills the last batch of a model of fixed size with rows that do not count', () => {
+    const fixed = { ...MODEL, inputs: [{ ...MODEL.inputs[0]!, shape: [4, 4] }] }
+    const last = [...new Batches(fixed, windows, { batch: 4 }).once()].at(-1)!
+    expect(rows(last.inputs.input_ids!)).toHaveLength(4)
+    expect(rows(last.labels!).slice(2)).toEqual([Array(4).fill(IGNORE), Array(4).fill(IGNORE)])
+    expect(() => new Batches(fixed, windows, { batch: 3 })).toThrow(
+      expect.objectContaining({ code: 'bad-value' }),
+    )
+  })
+})
+
+/** Examples with token 10·i + 1 … of the given lengths; a length of 0 is an example of which nothing counts. */
+const examples = (...lengths: number[]): Dataset => ({
+  length: lengths.length,
+  get(i): Example | null {
+    const tokens = Array.from({ length: lengths[i]! }, (_, k) => 10 * i + k + 1)
+    return tokens.length > 0 ? { tokens, labels: tokens } : null
+  },
+  where: (i) => `example ${i}`,
+})
+
+describe('examples of which nothing counts', () => {
+  it('are left out', () => {
+    const data = new Batches(MODEL, examples(2, 0, 2, 0), { batch: 2, shuffle: false })
+    expect(rows(data.next().inputs.input_ids!)).toEqual([
+      [1, 2],
+      [21, 22],
+    ])
+    expect(rows(data.next().inputs.input_ids!)).toEqual([
+      [1, 2],
+      [21, 22],
+    ])
+    expect([...data.once()]).toHaveLength(1)
+  })
+
+  it('are refused where there is nothing else', () => {
+    const data = new Batches(MODEL, examples(0, 0, 0), { batch: 2 })
+    expect(() => data.next()).toThrow(
+      expect.objectContaining({
+        code: 'nothing-to-train',
+        message: expect.stringContaining('none of the 3 examples (example 0 …)') as string,
+      }),
+    )
+  })
+})
+
+describe('a random split', () => {
+  it('is the same for the same seed, keeps the order and shares nothing', () => {
+    const dataset = examples(...Array<number>(50).fill(1))
+    const first = (part: Dataset): number[] =>
+      Array.from({ length: part.length }, (_, i) => (part.get(i)!.tokens[0]! - 1) / 10)
+    const parts = split(dataset, { validation: 0.2, seed: 3 })
+    const [train, held] = [first(parts.train), first(parts.validation)]
+    expect(held).toHaveLength(10)
+    expect(held).not.toEqual(Array.from({ length: 10 }, (_, i) => 40 + i))
+    expect([...train, ...held].sort((a, b) => a - b)).toEqual(Array.from({ length: 50 }, (_, i) => i))
+    expect(train).toEqual([...train].sort((a, b) => a - b))
+    expect(first(split(dataset, { validation: 0.2, seed: 3 }).validation)).toEqual(held)
+    expect(first(split(dataset, { validation: 0.2, seed: 4 }).validation)).not.toEqual(held)
+    expect(parts.validation.where(0)).toBe(`example ${held[0]}`)
   })
 })
 
