@@ -1,6 +1,9 @@
 /** Arithmetic of comparisons. */
 import type { HostTensor } from '../../../src/host-tensor.js'
 
+/** ‖g − reference‖ / ‖reference‖ that counts as equal in float32. */
+export const TOLERANCE = 1e-4
+
 type Numbers = HostTensor['data']
 
 /** ‖got − expected‖ / ‖expected‖; a gradient that is zero but for rounding (a key's bias) is measured against `scale`. */
@@ -25,4 +28,9 @@ export function transposed({ data, shape }: HostTensor): Float32Array {
     const at = i % area
     return Number(data[i - at + (at % rows) * columns + Math.floor(at / rows)])
   })
+}
+
+/** Number of elements. */
+export function sizeOf({ shape }: HostTensor): number {
+  return shape.reduce((size, dim) => size * dim, 1)
 }

@@ -81,12 +81,14 @@ async function checkCell(directory: string, table: Table, cell: Cell): Promise<R
   }
   if (made.failed) return rowOf(directory, table, cell, { outcome: 'exporter failed', reason: made.failed })
   try {
-    const { problems, ...found } = await check(directory, table, cell)
+    const { problems, remarks, ...found } = await check(directory, table, cell)
     const reason =
       problems.slice(0, PROBLEMS_SHOWN).join('; ') + (problems.length > PROBLEMS_SHOWN ? '; …' : '')
+    const remark = remarks.join('; ')
     return rowOf(directory, table, cell, {
-      outcome: problems.length ? 'wrong' : 'right',
+      outcome: reason ? 'wrong' : 'right',
       ...(reason && { reason }),
+      ...(remark && { remark }),
       ...found,
     })
   } catch (error) {
@@ -130,7 +132,7 @@ function save(rows: Row[]): void {
 function line(row: Row): string {
   const cell = `${row.exporter}-${row.opset}${row.variant && `-${row.variant}`}`
   const numbers = row.sites
-    ? `sites ${row.sites.found} named ${row.named!.found}/${row.named!.expected} worst ${row.worst}`
+    ? `sites ${row.sites.found} named ${row.named?.found}/${row.named?.expected} worst ${row.worst}`
     : ''
-  return `${row.outcome.padEnd(15)} ${row.architecture.padEnd(20)} ${cell.padEnd(28)} ${numbers} ${row.reason ?? ''}`.trimEnd()
+  return `${row.outcome.padEnd(15)} ${row.architecture.padEnd(20)} ${cell.padEnd(28)} ${numbers} ${row.reason ?? row.remark ?? ''}`.trimEnd()
 }

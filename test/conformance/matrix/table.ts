@@ -9,6 +9,11 @@ export interface Cell {
   variant: string
 }
 
+/** Whether a tool rewrote the file after the export: such tools drop scopes and names. */
+export function ranTool({ variant }: Cell): boolean {
+  return variant === 'simplified' || variant === 'fused'
+}
+
 /** CACHE/ARCHITECTURE/table.json. */
 export interface Table {
   family: string
@@ -33,6 +38,8 @@ export interface Row {
   outcome: Outcome
   /** Why it is not right. */
   reason?: string
+  /** What the exported file lacks, for all that it is right. */
+  remark?: string
   sites?: { expected: number; found: number }
   /** Parameters with a gradient in PyTorch, and how many of them have their PyTorch name. */
   named?: { expected: number; found: number }
