@@ -1,5 +1,6 @@
 /** The models that a compilation emits, made from the graph at the right points of the pipeline. */
 import { Builder } from '../src/builder.js'
+import { isDraw } from '../src/draws.js'
 import { cloneModel, type ValueMap } from '../src/clone.js'
 import { Expr } from '../src/expr.js'
 import { KNOWN_LIMIT, prepareInitializer } from '../src/infer.js'
@@ -14,6 +15,7 @@ import { lowerModel } from './lower.js'
 import { castWhereNoKernel } from './lowering/kernels.js'
 import type { CompileContext, Parameter, Site } from './pass.js'
 import { narrowed } from '../src/tensor.js'
+import { settle } from './randomness.js'
 import { simplifyModel } from './simplify.js'
 
 /** Name of the gradient output of a parameter. */
@@ -37,6 +39,7 @@ export class AnnotatedDraft {
   /** Puts a `com.dropbp::DropBP` node on every branch; a model-local function makes it loadable everywhere. */
   finish(): Model {
     for (const site of this.ctx.sites) this.mark(site)
+    settle(this.model, this.ctx.table)
     removeDeadNodes(this.model.graph)
     if (this.ctx.sites.length > 0) addDropBPFunction(this.model)
     return this.model
@@ -77,6 +80,7 @@ export class EvaluationDraft {
   finish(): Model {
     const { ctx, model, map } = this
     dissolveDropBP(model.graph)
+    noteDraws(ctx, model)
     removeDeadNodes(model.graph)
     dropInputs(
       model,
@@ -165,6 +169,23 @@ function storeNarrow(model: Model, table: OpTable): void {
     value.replaceAllUsesWith(new Builder(model, graph, table).cast(stored, 'float32'))
     graph.removeInitializer(value)
   }
+}
+
+/** Takes random draws out of the evaluation graph, and tells of them and of those that stay. */
+function noteDraws(ctx: CompileContext, model: Model): void {
+  const before = [...model.graph.nodes].filter(isDraw).length
+  const draws = settle(model, ctx.table)
+  const settled = before - draws.length
+  if (settled > 0)
+    ctx.notes.push(
+      `dropout: ${settled} node${settled > 1 ? 's draw' : ' draws'} at random in every training step, none in evaluation`,
+    )
+  if (draws.length === 0) return
+  const named = draws.slice(0, 3).map((n) => `${n.op} "${n.name}"`)
+  const more = draws.length > 3 ? ` and ${draws.length - 3} more` : ''
+  ctx.notes.push(
+    `the evaluation graph still draws at random: ${named.join(', ')}${more} is no dropout that is known`,
+  )
 }
 
 function dropInputs(model: Model, inputs: readonly (Value | null | undefined)[]): void {

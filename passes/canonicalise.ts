@@ -1,6 +1,7 @@
 /** Brings a model into the one form that rules see. */
 import { Builder } from '../src/builder.js'
 import { bindInputDims, inferNode, prepareInitializer } from '../src/infer.js'
+import { constantNumber } from '../src/draws.js'
 import type { Graph, Model, Node, Value } from '../src/ir.js'
 import type { OpTable } from '../src/op.js'
 import { DOMAIN } from '../src/ops/dropbp.js'
@@ -15,7 +16,6 @@ import { inheritFrom, replaceOutput, replaceOutputOrCopy } from './canonical/rep
 import { expandSequenceMap } from './canonical/sequence-map.js'
 import { stackLists } from './canonical/stacked-lists.js'
 import { Unrolling } from './canonical/unroll.js'
-import { constantNumber } from './randomness/constants.js'
 import type { Pass } from './pass.js'
 
 /** The opset whose operator forms rules see; newer models keep theirs. */

@@ -1,4 +1,5 @@
 /** Computes nodes whose operands are all constant. */
+import { isDraw } from '../../src/draws.js'
 import type { Node, Value } from '../../src/ir.js'
 import { KNOWN_LIMIT, prepareInitializer } from '../../src/infer.js'
 import type { NdArray, OpTable } from '../../src/op.js'
@@ -13,6 +14,7 @@ export function evaluateNode(
 ): Tensor[] | undefined {
   const evaluate = table.find(node)?.evaluate
   const operands = node.inputs.filter((v): v is Value => v !== null)
+  if (isDraw(node)) return undefined
   if (!evaluate || node.subgraphs.length > 0 || !operands.every(isFixed)) return undefined
   const read = operands.reduce((n, v) => n + v.data!.size, 0)
   if (!node.outputs.every((v) => sizeOf(v) <= Math.max(KNOWN_LIMIT, read))) return undefined

@@ -1,6 +1,7 @@
 /** Puts trained weights back: into the source model, and into a safetensors file as the source framework has them. */
 import fs from 'node:fs'
 import path from 'node:path'
+import { constantNumber } from '../../src/draws.js'
 import { DropBPError, IOError } from '../../src/errors.js'
 import type { Model, Node, Value } from '../../src/ir.js'
 import type { ParameterSpec } from '../../src/manifest.js'
@@ -16,7 +17,8 @@ import type { TrainingState } from '../training/state.js'
 import { bytesOf, converted, zeros, type HostTensor } from '../../src/host-tensor.js'
 
 /**
- * Writes the source model with the trained weights in place of its own; everything else stays as it was.
+ * Writes the source model with the trained weights in place of its own; everything else stays as it was, but that a Dropout
+ * which the source was exported with in training mode is switched off.
  * @throws IOError `missing-source`, `changed-source`, `disk-full`, …; DropBPError `shared-initializer`, `source-mismatch`
  */
 export function exportModel(
@@ -34,7 +36,14 @@ export function exportModel(
   } finally {
     start.close()
   }
+  for (const graph of allGraphs(model.graph)) for (const node of graph.nodes) switchOff(node)
   saveModel(model, file)
+}
+
+/** A Dropout whose mode is not said is in inference. One whose mode is an input is left to whom feeds it. */
+function switchOff(node: Node): void {
+  if (node.op !== 'Dropout' || node.domain !== '' || !node.inputs[2]) return
+  if (constantNumber(node.input(2)) !== undefined) node.setInputs(node.inputs.slice(0, 2))
 }
 
 /**

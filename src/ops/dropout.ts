@@ -1,4 +1,5 @@
 /** Dropout. */
+import type { Builder } from '../builder.js'
 import type { Node, Value } from '../ir.js'
 import type { GradContext, NdArray, OpDef } from '../op.js'
 import { sameAsInput } from './broadcast.js'
@@ -31,12 +32,18 @@ function isInference(node: Node): boolean {
 }
 
 function trainingGradient(node: Node, { b, dy, saved }: GradContext): Value {
-  const x = node.input(0)
-  const mask = saved(1, { dtype: 'bool', shape: x.type!.shape })
-  const kept = where(b, mask, dy())
+  return droppedOut(node, b, dy(), saved(1, { dtype: 'bool', shape: node.input(0).type!.shape }))
+}
+
+/**
+ * What a Dropout that has drawn `mask` makes of `x`: x·mask / (1 − ratio) in training, x where it is told not to train.
+ * It is linear, so the gradient is the same of dy.
+ */
+export function droppedOut(node: Node, b: Builder, x: Value, mask: Value): Value {
+  const kept = where(b, mask, x)
   const ratio = node.inputs[1] ? b.cast(node.inputs[1], x.type!.dtype) : b.scalarLike(x, 0.5)
   const scaled = b.div(kept, oneMinus(b, ratio))
-  return constant(node.input(2)) === 1 ? scaled : where(b, node.input(2), scaled, dy())
+  return constant(node.input(2)) === 1 ? scaled : where(b, node.input(2), scaled, x)
 }
 
 /** A mask drawn from the node's seed: the same at every evaluation, as a reference must be. */
