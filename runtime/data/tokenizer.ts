@@ -11,6 +11,8 @@ export interface TextTokenizer {
   readonly name: string
   /** Tokens of a text, without the special tokens around it. */
   encode(text: string): number[]
+  /** The text of tokens, special ones included. */
+  decode(tokens: readonly number[]): string
   /** Special tokens that the tokenizer puts before and after a single text. */
   readonly frame: { readonly before: readonly number[]; readonly after: readonly number[] }
   /** A pair of texts with its special tokens, and which text each token belongs to (token_type_ids). */
@@ -67,13 +69,18 @@ function wrap(name: string, tokenizer: Tokenizer, config: Record<string, unknown
   return {
     name,
     encode: (text) => (text === '' ? [] : tokenizer.encode(text, { add_special_tokens: false }).ids),
+    decode: (tokens) =>
+      tokens.length === 0 ? '' : tokenizer.decode([...tokens], { clean_up_tokenization_spaces: false }),
     frame: frameOf(tokenizer),
     encodePair(first, second) {
-      const { ids, token_type_ids: types } = tokenizer.encode(first, {
+      const encoded: { ids: number[]; token_type_ids?: number[] } = tokenizer.encode(first, {
         text_pair: second,
         return_token_type_ids: true,
       })
-      return { ids, types }
+      // The library leaves both the second text and the types out where nothing is put around texts.
+      if (encoded.token_type_ids) return { ids: encoded.ids, types: encoded.token_type_ids }
+      const [a, b] = [first, second].map((text) => tokenizer.encode(text, { add_special_tokens: false }).ids)
+      return { ids: [...a!, ...b!], types: [...a!.map(() => 0), ...b!.map(() => 1)] }
     },
     eos: number('eos_token'),
     pad: number('pad_token'),
@@ -94,6 +101,7 @@ function frameOf(tokenizer: Tokenizer): TextTokenizer['frame'] {
 const BYTES: TextTokenizer = {
   name: 'bytes',
   encode: (text) => [...Buffer.from(text)],
+  decode: (tokens) => Buffer.from(tokens).toString(),
   frame: { before: [], after: [] },
   encodePair(first, second) {
     const [a, b] = [Buffer.from(first), Buffer.from(second)]

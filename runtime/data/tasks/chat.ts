@@ -12,20 +12,19 @@ export const chat: Task = {
   check: (row, where) => checkMessages(row, 'messages', where),
   encoder(context) {
     const { tokenizer, trainOn = 'completion' } = context
+    // The template writes the special tokens itself: none are put around its text.
     const template = ChatTemplate.of(tokenizer, context.chatTemplate)
     return (row, where) => {
       const messages = messagesIn(row, 'messages', where)
       const more = row.tools === undefined || row.tools === null ? {} : { tools: row.tools }
-      // The template writes the special tokens itself: none are put around its text.
-      const encode = (text: string): number[] => tokenizer.encode(text)
       try {
         if (trainOn === 'all') {
-          const tokens = encode(template.render(messages, more))
+          const tokens = tokenizer.encode(template.render(messages, more))
           return truncate({ tokens, labels: tokens }, context, where)
         }
         const which = trainOn === 'last' ? 'last' : 'all'
         const { text, spans } = template.conversation(messages, more, which)
-        return truncate(labelSpans(encode, text, spans), context, where)
+        return truncate(labelSpans(tokenizer, text, spans), context, where)
       } catch (error) {
         if (!(error instanceof DropBPError) || !error.code.startsWith('chat-template')) throw error
         throw new DropBPError(error.code, `${where}: ${error.message}`, error.kind, { cause: error })

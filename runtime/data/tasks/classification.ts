@@ -36,13 +36,15 @@ export function fitted(texts: readonly number[][], context: TaskContext, where: 
   const { tokenizer, maxLength, truncate = 'right' } = context
   const frame = texts.length === 1 ? singleFrame(tokenizer) : pairFrame(tokenizer)
   const special = frame.before.length + frame.between.length + frame.after.length
-  const lengths = texts.map((t) => t.length)
+  const total = texts.reduce((n, t) => n + t.length, 0)
   const room = Math.max(0, maxLength - special)
-  const total = lengths.reduce((a, b) => a + b, 0)
+  const lengths = share(
+    texts.map((t) => t.length),
+    room,
+  )
   const cut = Math.max(0, total - room)
   if (cut > 0 && truncate === 'drop') return null
   if (cut > 0 && truncate === 'error') throw tooLong(where, total + special, maxLength)
-  for (let n = cut; n > 0; n--) lengths[lengths.length > 1 && lengths[1]! > lengths[0]! ? 1 : 0]!--
   const [first = [], second = []] = texts.map((t, i) =>
     truncate === 'left' ? t.slice(t.length - lengths[i]!) : t.slice(0, lengths[i]),
   )
@@ -55,6 +57,15 @@ export function fitted(texts: readonly number[][], context: TaskContext, where: 
   ]
   const tokens = [...frame.before, ...first, ...frame.between, ...second, ...frame.after]
   return { tokens, types, ...(cut > 0 ? { cut } : {}) }
+}
+
+/** How many tokens of each text stay: of two the longer one is cut down to the other first, then both, as the reference does. */
+function share(lengths: readonly number[], room: number): readonly number[] {
+  const [first = 0, second] = lengths
+  if (second === undefined) return [Math.min(first, room)]
+  if (first + second <= room) return lengths
+  const short = Math.min(first, second, Math.floor(room / 2))
+  return first > second ? [room - short, short] : [short, room - short]
 }
 
 /** Special tokens around and between two texts; `types` of those between, then of the second text. */

@@ -38,7 +38,7 @@ function plain(row: Row, context: TaskContext): { tokens: number[]; labels: Arra
   const prompt = row.prompt as string
   const text = prompt + (row.completion as string)
   const spans = [[prompt.length, text.length]] as const
-  const inner = labelSpans((t) => tokenizer.encode(t), text, spans)
+  const inner = labelSpans(tokenizer, text, spans)
   const { before } = tokenizer.frame
   const tokens = closed([...before, ...inner.tokens], context)
   if (trainOn === 'all') return { tokens, labels: tokens }
@@ -55,9 +55,7 @@ function conversation(
   const more = row.tools === undefined || row.tools === null ? {} : { tools: row.tools }
   const text = template.render([...prompt, ...(row.completion as Message[])], more)
   const before = template.render(prompt, { ...more, add_generation_prompt: true })
-  const { tokens, labels } = labelSpans((t) => tokenizer.encode(t), text, [
-    [sharedLength(before, text), text.length],
-  ])
+  const { tokens, labels } = labelSpans(tokenizer, text, [[sharedLength(before, text), text.length]])
   return { tokens, labels: trainOn === 'all' ? tokens : labels }
 }
 
