@@ -10,7 +10,7 @@ export function flatten(name: string): string {
 
 /** Names that exporters make up for folded and unnamed constants. */
 export function isGenerated(name: string): boolean {
-  return /^(val_\d+|onnx::|\/|_)/.test(name)
+  return /^(val_\d+|\d+$|onnx::|\/|_)/.test(name)
 }
 
 /** A name with every number taken for any number. */
@@ -31,13 +31,17 @@ export class Spelling {
       const flat = flatten(value.name)
       this.names.set(flat, value.name)
       this.patterns.set(pattern(flat), value.name)
+      if (value.name.includes('.')) this.addScope(moduleOf(value.name))
     }
-    for (const node of graph.nodes) {
-      const path = moduleScope(node)?.split('.') ?? []
-      for (let n = 1; n <= path.length; n++) {
-        const scope = path.slice(0, n).join('.')
-        this.scopes.set(flatten(scope), scope)
-      }
+    for (const node of graph.nodes) this.addScope(moduleScope(node) ?? '')
+  }
+
+  /** Enters a module and those around it. */
+  private addScope(module: string): void {
+    const path = module.split('.')
+    for (let n = 1; n <= path.length; n++) {
+      const scope = path.slice(0, n).join('.')
+      this.scopes.set(flatten(scope), scope)
     }
   }
 

@@ -1,6 +1,6 @@
 /** The residual rule: which terms of a sum are branches around which skip. */
 import { Node, type Value } from '../../src/ir.js'
-import { withNested } from '../../src/order.js'
+import { outermost, withNested } from '../../src/order.js'
 import type { Flow } from './flow.js'
 import { differentiableRegion } from './region.js'
 import { skipChain, type ResidualSum, type Term } from './sums.js'
@@ -34,7 +34,7 @@ function findSkip(terms: readonly Term[], flow: Flow): { skip: Term; shared: Rea
     const others = terms.filter((term) => term !== skip).map((term) => term.value)
     const shared = differentiableRegion(flow, others)
     const isRead = read.some((v) =>
-      flow.usesOf(v).some(({ user }) => user instanceof Node && shared.has(user)),
+      flow.usesOf(v).some(({ user }) => user instanceof Node && shared.has(outermost(user))),
     )
     if (isRead) return { skip, shared }
   }
