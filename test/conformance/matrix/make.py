@@ -7,7 +7,8 @@ Writes for every architecture, and skips what is there:
     CACHE/ARCHITECTURE/table.json             task, loss, branches and cells as the table has them
     CACHE/ARCHITECTURE/[VARIANT.]safetensors  a reference, see reference.py
     CACHE/ARCHITECTURE/CELL.onnx              the exported model
-    CACHE/ARCHITECTURE/CELL.json              {"failed": message} where the exporter did not manage it, else {}
+    CACHE/ARCHITECTURE/CELL.json              {"failed": message} where the exporter did not manage it, {"refused": message}
+                                              where ONNX Runtime does not compute the same from the file, else {}
     CACHE/ARCHITECTURE/log.txt                what the exporters printed
 Every architecture has a process of its own; a cell in which it dies is noted, and the process started again.
 """
@@ -52,7 +53,7 @@ def drive(cache: Path, arguments: argparse.Namespace) -> None:
             if not any(directory.glob("*.safetensors")):
                 print(f"{arch.name} cannot be built:\n" + "\n".join(log.read_text().splitlines()[-5:]), file=sys.stderr)
                 break
-            outcome(directory, next(c for c in todo if not (directory / f"{c.name}.json").exists()), died)
+            outcome(directory, next(c for c in todo if not (directory / f"{c.name}.json").exists()), failed=died)
 
 
 def attempt(command: list[str], log: Path) -> str | None:
@@ -65,8 +66,8 @@ def attempt(command: list[str], log: Path) -> str | None:
         return f"no result in {SECONDS} s"
 
 
-def outcome(directory: Path, cell, failed: str | None = None) -> None:
-    (directory / f"{cell.name}.json").write_text(json.dumps({"failed": failed} if failed else {}))
+def outcome(directory: Path, cell, **what: str) -> None:
+    (directory / f"{cell.name}.json").write_text(json.dumps(what))
 
 
 def run(arch, cache: Path, pattern: str) -> None:
@@ -93,11 +94,14 @@ def run(arch, cache: Path, pattern: str) -> None:
         path = directory / f"{cell.name}.onnx"
         try:
             export(arch, net, cell, example, path)
+        except Exception as error:  # noqa: BLE001: whatever the exporter raises is the outcome
+            outcome(directory, cell, failed=brief(error))
+            continue
+        try:
             check(path, cell, net, inputs, labels != IGNORE if labels.dim() == 2 else None)
             outcome(directory, cell)
-        except Exception as error:  # noqa: BLE001: whatever the exporter raises is the outcome
-            path.unlink(missing_ok=True)
-            outcome(directory, cell, brief(error))
+        except Exception as error:  # noqa: BLE001: the compiler may do without what ONNX Runtime lacks
+            outcome(directory, cell, refused=brief(error))
 
 
 def describe(arch, directory: Path) -> None:

@@ -69,6 +69,14 @@ function report(directory: string): Row[] {
   return rows
 }
 
+/** CACHE/ARCHITECTURE/CELL.json. */
+interface Made {
+  /** What the exporter said instead of exporting. */
+  failed?: string
+  /** Why ONNX Runtime does not compute the same from the exported file. */
+  refused?: string
+}
+
 /** Prints a row, as JSON, for every cell. */
 async function checkArchitecture(directory: string): Promise<void> {
   const table = tableOf(directory)
@@ -76,35 +84,39 @@ async function checkArchitecture(directory: string): Promise<void> {
 }
 
 async function checkCell(directory: string, table: Table, cell: Cell): Promise<Row> {
-  const made = JSON.parse(readFileSync(path.join(directory, `${cell.name}.json`), 'utf8')) as {
-    failed?: string
-  }
-  if (made.failed) return rowOf(directory, table, cell, { outcome: 'exporter failed', reason: made.failed })
+  const made = JSON.parse(readFileSync(path.join(directory, `${cell.name}.json`), 'utf8')) as Made
+  const { outcome, reason, remark, ...found } = made.failed
+    ? { outcome: 'exporter failed' as const, reason: made.failed }
+    : await compareCell(directory, table, cell)
+  const isExporters = outcome === 'wrong' && made.refused !== undefined
+  const refused = made.refused && `ONNX Runtime on the exported file: ${made.refused}`
+  return rowOf(directory, table, cell, {
+    outcome: isExporters ? 'exporter failed' : outcome,
+    reason: isExporters ? refused : reason,
+    remark: isExporters ? undefined : [remark, refused].filter(Boolean).join('; ') || undefined,
+    ...found,
+  })
+}
+
+async function compareCell(directory: string, table: Table, cell: Cell): Promise<Found> {
   try {
     const { problems, remarks, ...found } = await check(directory, table, cell)
-    const reason =
-      problems.slice(0, PROBLEMS_SHOWN).join('; ') + (problems.length > PROBLEMS_SHOWN ? '; …' : '')
-    const remark = remarks.join('; ')
-    return rowOf(directory, table, cell, {
+    const shown = problems.slice(0, PROBLEMS_SHOWN)
+    const reason = [...shown, ...(problems.length > PROBLEMS_SHOWN ? ['…'] : [])].join('; ')
+    return {
       outcome: reason ? 'wrong' : 'right',
-      ...(reason && { reason }),
-      ...(remark && { remark }),
+      reason: reason || undefined,
+      remark: remarks.join('; '),
       ...found,
-    })
+    }
   } catch (error) {
-    return rowOf(directory, table, cell, {
-      outcome: 'wrong',
-      reason: String((error as Error).message).split('\n')[0]!,
-    })
+    return { outcome: 'wrong', reason: String((error as Error).message).split('\n')[0]! }
   }
 }
 
-function rowOf(
-  directory: string,
-  { family }: Table,
-  cell: Cell,
-  found: Pick<Row, 'outcome'> & Partial<Row>,
-): Row {
+type Found = Pick<Row, 'outcome'> & Partial<Row>
+
+function rowOf(directory: string, { family }: Table, cell: Cell, found: Found): Row {
   const { exporter, opset, variant } = cell
   const { worst, ...others } = found
   const error = worst === undefined ? {} : { worst: Number(worst.toPrecision(2)) }
