@@ -24,15 +24,16 @@ async function open(file: string, delimiter: string): Promise<Rows> {
 
 /** All values are strings. */
 async function* records(source: RandomAccessFile, delimiter: string): AsyncGenerator<PlacedRow> {
-  const parser = Readable.from(pieces(source)).pipe(
-    parse({
-      delimiter,
-      bom: true,
-      info: true,
-      skip_empty_lines: true,
-      columns: (header: string[]) => distinct(header, source.file),
-    }),
-  )
+  const parser = parse({
+    delimiter,
+    bom: true,
+    info: true,
+    skip_empty_lines: true,
+    columns: (header: string[]) => distinct(header, source.file),
+  })
+  const texts = Readable.from(pieces(source))
+  // A pipe passes no errors on.
+  texts.on('error', (error) => parser.destroy(error)).pipe(parser)
   for await (const item of parser) {
     const { record, info } = item as { record: Row; info: Info }
     yield [record, info.lines]

@@ -78,24 +78,17 @@ export function decode(bytes: Uint8Array, source: RandomAccessFile, offset: numb
   }
 }
 
-/** Offset of the first byte that no decoding reaches. */
+/** Offset of the first byte that is decoded as a replacement character without being one. */
 function firstInvalid(bytes: Uint8Array): number {
-  const valid = (end: number): boolean => {
-    try {
-      new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(0, end), { stream: true })
-      return true
-    } catch {
-      return false
-    }
+  const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes)
+  for (let at = text.indexOf(REPLACEMENT); at >= 0; at = text.indexOf(REPLACEMENT, at + 1)) {
+    const offset = Buffer.byteLength(text.slice(0, at))
+    if (bytes[offset] !== 0xef || bytes[offset + 1] !== 0xbf || bytes[offset + 2] !== 0xbd) return offset
   }
-  let [low, high] = [0, bytes.byteLength]
-  while (low < high) {
-    const middle = (low + high + 1) >> 1
-    if (valid(middle)) low = middle
-    else high = middle - 1
-  }
-  return low
+  return 0
 }
+
+const REPLACEMENT = '\ufffd'
 
 /** Offsets of records, eight bytes each, growing. */
 export class Offsets {

@@ -41,7 +41,8 @@ export class IndexedLines implements Rows {
     try {
       return this.parse(text)
     } catch (error) {
-      throw new IOError('bad-row', `${this.where(i)}: ${(error as Error).message}: ${excerpt(text)}`)
+      const why = (error as Error).message.replace(/\s+/g, ' ')
+      throw new IOError('bad-row', `${this.where(i)}: ${why}: ${excerpt(text)}`)
     }
   }
 
@@ -60,7 +61,7 @@ export class IndexedLines implements Rows {
 }
 
 function parseRow(line: string): Row {
-  const value: unknown = JSON.parse(line)
+  const value: unknown = JSON.parse(line.trim())
   if (value === null || typeof value !== 'object' || Array.isArray(value)) {
     throw new Error('expected an object, {"text": "…"} for example')
   }
