@@ -12,6 +12,8 @@ import { control } from './control.js'
 import { convolution } from './convolution.js'
 import { crossEntropy } from './cross-entropy.js'
 import { cumulative } from './cumulative.js'
+import { deformable } from './deformable.js'
+import { determinant } from './determinant.js'
 import { dropbp } from './dropbp.js'
 import { dropout } from './dropout.js'
 import { einsum } from './einsum.js'
@@ -33,6 +35,7 @@ import { quantize } from './quantize.js'
 import { random } from './random.js'
 import { recurrent } from './recurrent.js'
 import { reduction } from './reduction.js'
+import { region } from './region.js'
 import { reshape } from './reshape.js'
 import { resize } from './resize.js'
 import { rmsNorm } from './rms-norm.js'
@@ -45,7 +48,9 @@ import { shape } from './shape.js'
 import { signal } from './signal.js'
 import { slice } from './slice.js'
 import { softmax } from './softmax.js'
+import { suppression } from './suppression.js'
 import { swiglu } from './swiglu.js'
+import { text } from './text.js'
 import { top } from './top.js'
 import { trigonometry } from './trigonometry.js'
 import { unpooling } from './unpooling.js'
@@ -64,6 +69,8 @@ export const standardOps = new OpTable({
   ...convolution,
   ...crossEntropy,
   ...cumulative,
+  ...deformable,
+  ...determinant,
   ...dropbp,
   ...dropout,
   ...einsum,
@@ -85,6 +92,7 @@ export const standardOps = new OpTable({
   ...random,
   ...recurrent,
   ...reduction,
+  ...region,
   ...reshape,
   ...resize,
   ...rmsNorm,
@@ -97,7 +105,9 @@ export const standardOps = new OpTable({
   ...signal,
   ...slice,
   ...softmax,
+  ...suppression,
   ...swiglu,
+  ...text,
   ...top,
   ...trigonometry,
   ...unpooling,

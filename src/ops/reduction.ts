@@ -1,20 +1,24 @@
 /** Reductions over axes, in their canonical form: axes are an input, no axes means all of them unless told otherwise. */
 import type { Builder } from '../builder.js'
-import { CompileError } from '../errors.js'
 import { Expr } from '../expr.js'
 import type { Node, Value } from '../ir.js'
 import type { GradContext, InferContext, Inferred, OpDef } from '../op.js'
-import type { Shape } from '../types.js'
-import { compare, divideByCount, where } from './emit.js'
+import { elementCount, type Shape } from '../types.js'
+import { compare, divideByCount, lazy, where } from './emit.js'
 import { reduce } from './nd.js'
-import { constants, maxOf, minOf, normalizeAxes, shapeOf } from './shapes.js'
+import { constants, maxOf, minOf, normalizeAxes, shapeOf, vectorLength } from './shapes.js'
 
 /** What the gradient of a reduction is made of; `y` and `dy` have the reduced axes back, with length 1. */
 interface Parts {
   readonly b: Builder
   readonly x: Value
   readonly shape: Shape
-  readonly axes: readonly number[]
+  /** Whether no axis is reduced. */
+  readonly isWhole: boolean
+  /** Another reduction over the same axes, which stay with length 1. */
+  readonly over: (op: 'ReduceSum' | 'ReduceProd', v: Value) => Value
+  /** Divides by the number of elements that are reduced to one. */
+  readonly perElement: (v: Value) => Value
   readonly y: () => Value
   readonly dy: () => Value
 }
@@ -30,13 +34,7 @@ export const reduction = {
   /** y = Σx / n; dx = dy / n */
   ReduceMean: reducer(
     (line) => sum(line) / line.length,
-    expanded(({ b, shape, axes, dy }) =>
-      divideByCount(
-        b,
-        dy(),
-        axes.map((a) => shape[a]!),
-      ),
-    ),
+    expanded((p) => p.perElement(p.dy())),
   ),
   /** y = max x; dx = dy where x = y, shared equally where several are */
   ReduceMax: reducer(
@@ -133,13 +131,17 @@ function inferReduction(node: Node, ctx: InferContext, combine?: (a: Expr, b: Ex
   if (!x.type) return []
   const { dtype, shape } = x.type
   const axes = shape && reducedAxes(node, shape.length)
-  if (!axes)
-    return [
-      { type: { dtype, shape: keepsDims(node) ? shape?.map((_, i) => ctx.unknownDim(0, i)) : undefined } },
-    ]
+  if (!axes) return [{ type: { dtype, shape: shape && openShape(node, ctx, shape.length) } }]
   const type = { dtype, shape: reducedShape(shape, axes, keepsDims(node)) }
   const isTotal = combine && axes.length === shape.length && x.known && x.known.length > 0
   return [isTotal ? { type, known: [x.known!.reduce(combine)] } : { type }]
+}
+
+/** The rank that axes leave which only the run knows, where their number is known. */
+function openShape(node: Node, ctx: InferContext, rank: number): Shape | undefined {
+  const count = vectorLength(node.inputs[1])
+  const left = keepsDims(node) ? rank : count ? rank - count : undefined
+  return left === undefined ? undefined : Array.from({ length: left }, (_, i) => ctx.unknownDim(0, i))
 }
 
 function reducedShape(shape: Shape, axes: readonly number[], keepdims: boolean): Shape {
@@ -152,24 +154,58 @@ function partsOf(node: Node, { b, dy }: GradContext): Parts {
   const x = node.input(0)
   const shape = shapeOf(node, x)
   const axes = reducedAxes(node, shape.length)
-  if (!axes) {
-    throw new CompileError(
-      'dynamic-axes',
-      `${node.op} (node "${node.name}") computes its axes at run time, so it has no gradient; make its axes constant, or freeze the parameters before it with --freeze`,
-    )
-  }
+  return axes ? fixedParts(node, b, dy, axes) : openParts(node, b, dy)
+}
+
+function fixedParts(node: Node, b: Builder, dy: () => Value, axes: readonly number[]): Parts {
+  const x = node.input(0)
+  const shape = shapeOf(node, x)
   const kept = reducedShape(shape, axes, true)
-  return { b, x, shape, axes, y: () => b.reshape(node.output(), kept), dy: () => b.reshape(dy(), kept) }
+  const lines = axes.map((a) => shape[a]!)
+  return {
+    b,
+    x,
+    shape,
+    isWhole: axes.length === 0,
+    over: (op, v) => (axes.length === 0 ? v : b.emit(op, [v, b.ints(axes)])),
+    perElement: (v) => divideByCount(b, v, lines),
+    y: () => b.reshape(node.output(), kept),
+    dy: () => b.reshape(dy(), kept),
+  }
+}
+
+/** With axes that only the run knows the same reduction with `keepdims` tells the shape to bring the results back to. */
+function openParts(node: Node, b: Builder, dy: () => Value): Parts {
+  const x = node.input(0)
+  const shape = shapeOf(node, x)
+  const over: Parts['over'] = (op, v) =>
+    b.emit(op, [v, node.input(1)], { noop_with_empty_axes: node.int('noop_with_empty_axes', 0) })
+  const kept = lazy(() => b.emit('Shape', [over('ReduceSum', x)]))
+  const again = (v: Value): Value => (keepsDims(node) ? v : b.emit('Reshape', [v, kept()]))
+  const perElement = (v: Value): Value => {
+    const lines = b.div(b.reshape(b.dim(elementCount(shape)), []), b.emit('Size', [dy()]))
+    return b.div(v, b.cast(lines, x.type!.dtype))
+  }
+  return {
+    b,
+    x,
+    shape,
+    isWhole: false,
+    over,
+    perElement,
+    y: () => again(node.output()),
+    dy: () => again(dy()),
+  }
 }
 
 /** A gradient that is constant along the reduced axes. */
 function expanded(gradient: (p: Parts) => Value): (p: Parts) => Value {
-  return (p) => (p.axes.length === 0 ? gradient(p) : p.b.emit('Expand', [gradient(p), p.b.shape(p.shape)]))
+  return (p) => (p.isWhole ? gradient(p) : p.b.emit('Expand', [gradient(p), p.b.shape(p.shape)]))
 }
 
-function extremum({ b, x, axes, y, dy }: Parts): Value {
+function extremum({ b, x, over, y, dy }: Parts): Value {
   const equal = compare(b, 'Equal', x, y())
-  const count = b.sum(b.cast(equal, x.type!.dtype), axes, true)
+  const count = over('ReduceSum', b.cast(equal, x.type!.dtype))
   return where(b, equal, b.div(dy(), count))
 }
 
@@ -177,11 +213,11 @@ function extremum({ b, x, axes, y, dy }: Parts): Value {
  * y = Πx; dxᵢ = dy·Π_{j≠i} xⱼ without dividing by zero: with p the product of the elements that are not zero, it is
  * dy·p/xᵢ where no other element is zero (xᵢ read as 1 where it is zero itself), else 0.
  */
-function productGradient({ b, x, axes, dy }: Parts): Value {
+export function productGradient({ b, x, over, dy }: Pick<Parts, 'b' | 'x' | 'over' | 'dy'>): Value {
   const isZero = compare(b, 'Equal', x, 0)
   const safe = where(b, isZero, b.scalarLike(x, 1), x)
-  const product = axes.length === 0 ? safe : b.emit('ReduceProd', [safe, b.ints(axes)])
+  const product = over('ReduceProd', safe)
   const zero = b.cast(isZero, x.type!.dtype)
-  const others = b.sub(b.sum(zero, axes, true), zero)
+  const others = b.sub(over('ReduceSum', zero), zero)
   return where(b, compare(b, 'Equal', others, 0), b.div(b.mul(dy(), product), safe))
 }

@@ -1,12 +1,12 @@
 /** Resize: every axis is a product with a matrix of interpolation weights, which also gives the gradient. */
 import { float, type Builder } from '../builder.js'
+import { CompileError } from '../errors.js'
 import { Expr } from '../expr.js'
 import type { Node, Value } from '../ir.js'
 import type { GradContext, InferContext, Inferred, NdArray, OpDef } from '../op.js'
-import type { Shape } from '../types.js'
+import { staticShape, type Shape } from '../types.js'
 import { interpolation, type AxisForm } from './interpolation.js'
 import * as n from './nd.js'
-import { refused } from './refused.js'
 import { constantNumbers, normalizeAxes, shapeOf, typeOf } from './shapes.js'
 
 /** What is given of the resized axes: factors, or sizes. */
@@ -165,6 +165,7 @@ function resizeBack(node: Node, { b, dy }: GradContext): Value {
 /** The weights [in, out] of the `i`th resized axis. */
 function weightsOf(node: Node, b: Builder, i: number, from: Expr, to: Expr): Value {
   const { dtype } = node.input(0).type!
+  if (node.inputs[3] && !isStretched(node)) return fittedWeights(node, b, i)
   const identity = b.emit('EyeLike', [b.full({ dtype, shape: [from, from] }, 0)])
   const element = (x: Value | null | undefined, at: number) =>
     x ? b.emit('Slice', [x, b.ints([at]), b.ints([at + 1]), b.ints([0])]) : null
@@ -180,20 +181,35 @@ function weightsOf(node: Node, b: Builder, i: number, from: Expr, to: Expr): Val
   })
 }
 
+/** The same where all axes are scaled by one factor, which takes their sizes together. */
+function fittedWeights(node: Node, b: Builder, i: number): Value {
+  const { dtype, shape } = node.input(0).type!
+  const [from, to] = [staticShape({ dtype, shape }), staticShape(node.output().type)]
+  const request = requestOf(node, shape!.length)
+  if (!from || !to || !request.sizes?.every((s) => s?.constant !== undefined)) {
+    throw new CompileError(
+      'no-gradient',
+      `Resize (node "${node.name}") keeps the aspect ratio of sizes that only the run knows, and so has no gradient; ` +
+        'give it scales, or make its sizes constant',
+    )
+  }
+  const axis = request.axes[i]!
+  const part = matrices(node, from, to, request).find((p) => p.axis === axis)
+  const identity = () =>
+    Array.from({ length: from[axis]! ** 2 }, (_, k) => (k % (from[axis]! + 1) === 0 ? 1 : 0))
+  const weights = b.constant(dtype, [to[axis]!, from[axis]!], part?.weights ?? identity())
+  return b.transpose(weights, [1, 0])
+}
+
 function crops(node: Node): boolean {
   return node.string('coordinate_transformation_mode', 'half_pixel') === 'tf_crop_and_resize'
 }
-
-const keepsAspect = refused('give Resize sizes or scales of its own instead of a keep_aspect_ratio_policy')
 
 /** Definitions of Resize and its deprecated predecessor. */
 export const resize = {
   Resize: {
     infer: inferResize,
-    grad: (node, g) =>
-      isStretched(node) || !node.inputs[3]
-        ? [() => resizeBack(node, g), null, null, null]
-        : keepsAspect(node, g),
+    grad: (node, g) => [() => resizeBack(node, g), null, null, null],
     evaluate: evaluateResize,
   },
   /** Resize by `asymmetric` coordinates, nearest by `floor`. Inputs: x, scales. */

@@ -7,6 +7,7 @@ const excused: Record<string, string> = {
   dropbp: 'between passes only; conditions are tested with the gate pass',
   random: 'draws have no reference value',
   recurrent: 'gradients are refused',
+  text: "strings; see text.test.ts and the standard's cases in test/conformance",
   sequences: 'values that are not tensors; replaced by the tensors they are made of',
 }
 

@@ -16,6 +16,13 @@ function samples(make: (...shape: number[]) => Operand): Sample[] {
       inputs: [make(2, 3), ints([])],
       attributes: { noop_with_empty_axes: 1 },
     },
+    {
+      about: 'axes at run time',
+      inputs: [make(2, 3, 4), fed(ints([-1, 0]))],
+      attributes: { keepdims: 0 },
+      notSymbolic: 'the rank depends on how many axes there are',
+    },
+    { about: 'axes at run time, kept', inputs: [make(2, 3, 4), fed(ints([1]))] },
   ]
 }
 

@@ -20,10 +20,10 @@ const sized = (about: string, size: [number, number], attributes: Sample['attrib
   notInFloat16: 'no kernel',
 })
 
-/** A common factor for both axes; its gradient is refused. */
+/** A common factor for both axes. */
 const aspect = (about: string, attributes: Sample['attributes']): Sample => ({
   ...sized(about, [10, 10], attributes),
-  inputs: [constant(x), null, null, ints([10, 10])],
+  notSymbolic: 'the factor depends on the sizes',
 })
 
 const linear = { mode: 'linear' }
@@ -49,6 +49,7 @@ checkFamily(resize, {
     sized('cubic sizes', [10, 9], cubic),
     sized('one column', [4, 1], { ...linear, coordinate_transformation_mode: 'pytorch_half_pixel' }),
     aspect('no larger', { ...linear, keep_aspect_ratio_policy: 'not_larger' }),
+    aspect('no larger, cubic', { ...cubic, keep_aspect_ratio_policy: 'not_larger' }),
     aspect('no smaller', { ...linear, keep_aspect_ratio_policy: 'not_smaller' }),
     {
       about: 'cropped',
