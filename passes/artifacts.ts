@@ -40,7 +40,7 @@ export class AnnotatedDraft {
   finish(): Model {
     for (const site of this.ctx.sites) this.mark(site)
     settle(this.model, this.ctx.table)
-    removeDeadNodes(this.model.graph)
+    lowerModel(this.model, this.ctx.table)
     if (this.ctx.sites.length > 0) addDropBPFunction(this.model)
     return this.model
   }

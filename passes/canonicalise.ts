@@ -3,9 +3,10 @@ import { Builder } from '../src/builder.js'
 import { bindInputDims, inferNode, prepareInitializer } from '../src/infer.js'
 import { constantNumber } from '../src/draws.js'
 import type { Graph, Model, Node, Value } from '../src/ir.js'
-import type { OpTable } from '../src/op.js'
+import { guarded, type OpTable } from '../src/op.js'
 import { DOMAIN } from '../src/ops/dropbp.js'
 import { reads, removeDeadNodes, topologicalOrder } from '../src/order.js'
+import { checkForm, checkTypes } from '../src/signatures/check.js'
 import { inlineKnownIf, knownScalar } from './canonical/branches.js'
 import { constantToInitializer, initializersToMain, noteSourceInitializers } from './canonical/constants.js'
 import { inlineFunctions } from './canonical/functions.js'
@@ -67,8 +68,9 @@ class Canonicaliser {
 
   /** Rewrites one node; returns nodes that took its place and are to be visited. */
   private step(node: Node): readonly Node[] {
-    if (node.op === 'Constant' && node.domain === '' && constantToInitializer(node)) return []
     const version = this.versions.get(node) ?? this.source
+    checkForm(node, version)
+    if (node.op === 'Constant' && node.domain === '' && constantToInitializer(node)) return []
     const lifted = liftNode(
       node,
       version,
@@ -120,6 +122,7 @@ class Canonicaliser {
   /** Nodes below an unsupported operator stay untyped; infer-types reports it. */
   private infer(node: Node): void {
     const results = node.subgraphs.flatMap(([, inner]) => inner.outputs)
+    checkTypes(node, Math.max(CANONICAL_OPSET, this.source))
     if ([...reads(node), ...results].every((v) => v.type?.shape)) inferNode(node, this.model, this.table)
   }
 
@@ -135,11 +138,12 @@ class Canonicaliser {
   /** Expands an operator that has no gradient rule, but whose parts may. */
   private lower(node: Node): Node[] | undefined {
     const def = this.table.find(node)
-    if (!def?.lower || def.grad !== 'none' || node.domain === DOMAIN) return undefined
+    const lower = def?.lower
+    if (!lower || def.grad !== 'none' || node.domain === DOMAIN) return undefined
     if (![...reads(node)].every((v) => v.type?.shape)) return undefined
     const emitted: Node[] = []
     const b = this.emitter(node, emitted)
-    def.lower(node, b).forEach((value, i) => replaceLowered(node, node.outputs[i], value))
+    guarded(node, () => lower(node, b)).forEach((value, i) => replaceLowered(node, node.outputs[i], value))
     node.graph!.removeNode(node)
     return emitted
   }

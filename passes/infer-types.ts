@@ -16,6 +16,7 @@ export const inferTypes: Pass = {
   run({ model, table }) {
     refuseUnsupported(model, table)
     inferModel(model, table)
+    refuseOpenInputs(model)
   },
 }
 
@@ -43,6 +44,17 @@ function refuseUnsupported(model: Model, table: OpTable): void {
     `the compiler has no definition of ${found.size === 1 ? 'an operator' : `${found.size} operators`} of this model:\n` +
       `${lines.join('\n')}\n` +
       'Export the model without them, or define them: { infer, grad } in src/ops, or table.with({ ... }) from a program.',
+  )
+}
+
+/** @throws CompileError `unknown-rank` */
+function refuseOpenInputs(model: Model): void {
+  const open = model.graph.inputs.filter((v) => !v.type?.shape)
+  if (open.length === 0) return
+  throw new CompileError(
+    'unknown-rank',
+    `the model does not say how many axes ${open.map((v) => `"${v.name}"`).join(', ')} ${open.length > 1 ? 'have' : 'has'}; ` +
+      'export it again with the shapes of its inputs',
   )
 }
 

@@ -2,7 +2,7 @@
 import { Builder } from '../src/builder.js'
 import type { Graph, Model, Node } from '../src/ir.js'
 import type { OpTable } from '../src/op.js'
-import { DOMAIN } from '../src/ops/dropbp.js'
+import { DOMAIN, DROPBP } from '../src/ops/dropbp.js'
 import { allGraphs, removeDeadNodes } from '../src/order.js'
 import { replaceOutputOrCopy } from './canonical/replace.js'
 import { moveRowScales } from './lowering/row-scale.js'
@@ -33,7 +33,7 @@ export function lowerModel(model: Model, table: OpTable): void {
 }
 
 function ownNodes(graph: Graph): Node[] {
-  return [...graph.nodes].filter((n) => n.domain === DOMAIN)
+  return [...graph.nodes].filter((n) => n.domain === DOMAIN && n.qualifiedOp !== DROPBP)
 }
 
 function expand(node: Node, b: Builder, table: OpTable): void {

@@ -1,4 +1,5 @@
 /** Typed node emitter: every node that a pass or a gradient rule makes goes through here and has its type at once. */
+import { dimSource } from './dim-source.js'
 import { Expr } from './expr.js'
 import { inferNode, prepareInitializer } from './infer.js'
 import { Node, Value, type Attribute, type Graph, type Model } from './ir.js'
@@ -215,8 +216,7 @@ export class Builder {
 
   private readDim(name: string): Value {
     return this.memo(name, () => {
-      const source = this.model.dimSources.get(name)
-      if (!source) throw new Error(`dimension "${name}" has no source`)
+      const source = dimSource(this.model, name, this.graph)
       return this.emit('Shape', [source.value], { start: source.axis, end: source.axis + 1 })
     })
   }

@@ -1,7 +1,7 @@
 /** Runs type rules over nodes: types, symbolic dimensions, and known elements of small integer tensors. */
 import { Expr } from './expr.js'
 import type { Graph, Model, Node, Value } from './ir.js'
-import type { InferContext, OpTable } from './op.js'
+import { guarded, invalid, type InferContext, type Inferred, type OpTable } from './op.js'
 import { topologicalOrder } from './order.js'
 import { isFloat, type TensorType } from './types.js'
 
@@ -16,12 +16,28 @@ export function inferNode(node: Node, model: Model, table: OpTable): void {
     model,
     unknownDim: (output, axis) => openDim(model, node.output(output), axis),
   }
-  def.infer(node, ctx).forEach((inferred, i) => {
+  guarded(node, () => def.infer(node, ctx)).forEach((inferred, i) => {
     const value = node.outputs[i]
     if (!value) return
+    checkInferred(node, inferred)
     value.type = inferred.type
     value.known = inferred.known && inferred.known.length <= KNOWN_LIMIT ? inferred.known : undefined
   })
+}
+
+/** No array has more axes. */
+const MAX_RANK = 64
+
+/** @throws CompileError `invalid-node` for shapes that no tensor has */
+function checkInferred(node: Node, { type: { shape }, known }: Inferred): void {
+  if (known?.includes(undefined as never)) throw invalid(node, 'indices within the data', 'others')
+  if (!shape) return
+  if (shape.some((d: Expr | undefined) => !d || (d.constant ?? 0) < 0))
+    throw invalid(node, 'operands with a result', `a result of shape [${shape}]`)
+  if (shape.length > MAX_RANK)
+    throw invalid(node, `a result of at most ${MAX_RANK} axes`, String(shape.length))
+  const size = shape.reduce((n, d) => n * (d.constant ?? 1), 1)
+  if (size > Number.MAX_SAFE_INTEGER) throw invalid(node, 'a result that a computer can hold', `[${shape}]`)
 }
 
 /** Infers all nodes of a graph in order; types of inputs and initializers are given. */

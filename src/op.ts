@@ -1,9 +1,9 @@
 /** The contract of an operator: type rule, FLOPs rule, gradient rule and reference evaluation, together. */
 import type { Builder } from './builder.js'
-import { CompileError } from './errors.js'
+import { CompileError, DropBPError } from './errors.js'
 import type { Expr } from './expr.js'
 import type { Graph, Model, Node, Value } from './ir.js'
-import type { Dim, DType, TensorType } from './types.js'
+import { formatType, type Dim, type DType, type TensorType } from './types.js'
 
 /** What a type rule says of one output: its type and, for small integer tensors, its elements where known. */
 export interface Inferred {
@@ -124,4 +124,25 @@ export function invalid(node: Node, expected: string, got: string): CompileError
     'invalid-node',
     `${node.qualifiedOp} (node "${node.name}"): expected ${expected}, got ${got}; the model is malformed, export it again or run onnx.checker on it`,
   )
+}
+
+/**
+ * Runs a rule on a node. Operands that it did not reckon with (a rank, an index out of range) are the model's fault, as far
+ * as anybody can tell.
+ * @throws CompileError `invalid-node`
+ */
+export function guarded<T>(node: Node, rule: () => T): T {
+  try {
+    return rule()
+  } catch (cause) {
+    if (cause instanceof DropBPError) throw cause
+    const operands = node.inputs.map((v) => (v ? formatType(v.type) : 'none')).join(', ')
+    throw new CompileError(
+      'invalid-node',
+      `${node.qualifiedOp} (node "${node.name}") cannot take operands ${operands}: ${(cause as Error).message}; ` +
+        'the model is malformed (run onnx.checker on it), or a rule of this operator is wrong',
+      'model',
+      { cause },
+    )
+  }
 }

@@ -35,7 +35,8 @@ export class ExternalFiles {
     const { file, size } = this.open(location, proto.name ?? '')
     const offset = Number(entries.get('offset') || 0)
     const length = Number(entries.get('length') || byteLength || size - offset)
-    if (!(offset >= 0 && length >= 0 && offset + length <= size)) {
+    const isPlace = Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0
+    if (!isPlace || offset + length > size) {
       throw new IOError(
         'external-data-short',
         `tensor "${proto.name}" lies at bytes ${offset} to ${offset + length} of "${location}", which has ${size}; ` +

@@ -2,7 +2,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import protobuf from 'protobufjs/light.js'
-import { IOError } from '../errors.js'
+import { DropBPError, IOError } from '../errors.js'
 import type { Model } from '../ir.js'
 import { ExternalFiles } from './external.js'
 import { modelFromProto, type ModelExtra } from './reader.js'
@@ -120,7 +120,7 @@ function checkOutline(bytes: Uint8Array, name: string): void {
         refuse()
       reader.skipType(tag & 7)
     } catch (error) {
-      if (!(error instanceof RangeError)) throw error
+      if (error instanceof DropBPError) throw error
       if (known === 0 && field !== 7) refuse()
       const message = `${name} ends at byte ${bytes.length}, inside a field that starts at byte ${start}`
       throw new IOError('truncated', `${message}; fetch or copy it again`)

@@ -60,7 +60,7 @@ export function tensorFromProto(proto: TensorProto, files: ExternalFiles): Tenso
   const dtype = dtypeOf(proto.dataType ?? 0)
   const shape = [...(proto.dims ?? [])].map((d) => exactInt(d, `a dimension of tensor "${proto.name}"`))
   const width = elementSize(dtype)
-  const expected = shape.reduce((n, d) => n * d, width)
+  const expected = byteLengthOf(proto, shape, width)
   if (proto.dataLocation === DataLocation.EXTERNAL) {
     const span = files.locate(proto, expected)
     if (width > 0) checkLength(proto, span.length, expected)
@@ -77,6 +77,16 @@ export function tensorFromProto(proto: TensorProto, files: ExternalFiles): Tenso
     shape,
     lazily(() => fill(proto, expected)),
     proto,
+  )
+}
+
+/** @throws CompileError `tensor-size` for dimensions that no tensor has */
+function byteLengthOf({ name }: TensorProto, shape: readonly number[], width: number): number {
+  const length = shape.reduce((n, d) => n * d, Math.max(width, 1))
+  if (shape.every((d) => d >= 0) && Number.isSafeInteger(length)) return width > 0 ? length : 0
+  throw new CompileError(
+    'tensor-size',
+    `tensor "${name}" has dimensions [${shape}], which no tensor has: the file is damaged`,
   )
 }
 
@@ -177,10 +187,13 @@ function unpack(
   byteLength: number,
   width: number,
 ): Uint8Array {
-  const out = new DataView(new ArrayBuffer(byteLength))
+  const chunks = [...(packed ?? []), ...single]
+  // A number takes a byte or more, so that dimensions alone do not decide how much memory is asked for.
+  const most = chunks.reduce((n, chunk) => n + chunk.length, 0) * width
+  const out = new DataView(new ArrayBuffer(Math.min(byteLength, most)))
   let at = 0
-  for (const chunk of [...(packed ?? []), ...single]) {
-    for (let pos = 0; pos < chunk.length && at + width <= byteLength; at += width) {
+  for (const chunk of chunks) {
+    for (let pos = 0; pos < chunk.length && at + width <= out.byteLength; at += width) {
       const { low, high, end } = readVarint(chunk, pos)
       pos = end
       if (width === 8) {

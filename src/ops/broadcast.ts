@@ -67,11 +67,13 @@ export function broadcastShapes(
 
 /**
  * Dimensions broadcast together: 1 gives way, a constant wins over a symbol, `seq` over `min(512, seq)` (a table cut to
- * length); undefined where two symbols differ.
+ * length); undefined where two symbols differ. Throws where two constants do: the rule's caller says where.
  */
 export function broadcastDims(dims: readonly Dim[]): Dim | undefined {
   const others = dims.filter((d) => d.constant !== 1)
   if (others.length === 0) return Expr.one
   const fixed = others.find((d) => d.constant !== undefined)
+  const other = others.find((d) => d.constant !== undefined && d.constant !== fixed?.constant)
+  if (other) throw new Error(`dimensions ${fixed} and ${other} cannot be broadcast`)
   return fixed ?? others.find((whole) => others.every((d) => d.equals(whole) || isMinimumOf(d, whole)))
 }

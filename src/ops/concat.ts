@@ -38,7 +38,10 @@ function inferConcat(node: Node, ctx: InferContext): Inferred[] {
 
 /** The dimension that all operands must share: a constant where one is. */
 function agreed(dims: readonly Expr[]): Expr {
-  return dims.find((d) => d.constant !== undefined) ?? broadcastDims(dims) ?? dims[0]!
+  const fixed = dims.filter((d) => d.constant !== undefined)
+  if (new Set(fixed.map((d) => d.constant)).size > 1)
+    throw new Error(`dimensions ${fixed.join(' and ')} differ`)
+  return fixed[0] ?? broadcastDims(dims) ?? dims[0]!
 }
 
 function evaluateConcat(node: Node, inputs: readonly (NdArray | undefined)[]): NdArray[] {

@@ -30,12 +30,12 @@ function inverse(perm: readonly number[]): number[] {
 function inferExpand(node: Node, ctx: InferContext): Inferred[] {
   const { dtype, shape: from } = typeOf(node.inputs[0])
   const target = node.inputs[1]?.known
-  const known = moveKnown(node, evaluateExpand, [0])
   if (from && target) {
     const rank = Math.max(from.length, target.length)
     const at = (s: Shape, axis: number) => s[axis - rank + s.length] ?? Expr.one
     const dims = Array.from({ length: rank }, (_, i) => [at(from, i), at(target, i)])
-    return [{ type: { dtype, shape: dims.map((d, i) => broadcastDims(d) ?? ctx.unknownDim(0, i)) }, known }]
+    const shape = dims.map((d, i) => broadcastDims(d) ?? ctx.unknownDim(0, i))
+    return [{ type: { dtype, shape }, known: moveKnown(node, evaluateExpand, [0], shape) }]
   }
   const sizes = sizesKnown(node.inputs[1], ctx)
   const rank = from && sizes && Math.max(from.length, sizes.length)
@@ -58,7 +58,7 @@ function inferTile(node: Node, ctx: InferContext): Inferred[] {
   const { dtype, shape } = typeOf(node.inputs[0])
   const repeats = node.inputs[1]?.known
   const tiled = shape?.map((d, i) => (repeats ? d.mul(repeats[i]!) : ctx.unknownDim(0, i)))
-  return [{ type: { dtype, shape: tiled }, known: moveKnown(node, evaluateTile, [0]) }]
+  return [{ type: { dtype, shape: tiled }, known: moveKnown(node, evaluateTile, [0], tiled) }]
 }
 
 function evaluateTile(_node: Node, [x, repeats]: readonly (NdArray | undefined)[]): NdArray[] {

@@ -25,7 +25,7 @@ function inferPad(node: Node, ctx: InferContext): Inferred[] {
     const unknown = () => ctx.unknownDim(0, axis)
     dims[axis] = pads ? dims[axis]!.add(pads[i]!).add(pads[axes.length + i]!) : unknown()
   })
-  return [{ type: { dtype, shape: dims }, known: moveKnown(node, evaluatePad, [0, 2]) }]
+  return [{ type: { dtype, shape: dims }, known: moveKnown(node, evaluatePad, [0, 2], dims) }]
 }
 
 /** Where position `at` of the padded axis reads, given the `length` elements that are left of it; -1 outside. */

@@ -39,7 +39,12 @@ function inferReshape(node: Node, ctx: InferContext): Inferred[] {
   if (open !== dims.lastIndexOf(undefined))
     throw invalid(node, 'at most one -1 in the target shape', `[${target}]`)
   const others = dims.filter((d) => d !== undefined)
-  if (open < 0) return view(node, others)
+  if (open < 0) {
+    const [had, gets] = [from && elementCount(from).constant, elementCount(others).constant]
+    if (had !== undefined && gets !== undefined && had !== gets)
+      throw invalid(node, `a target for ${had} elements`, `[${others}]`)
+    return view(node, others)
+  }
   return view(node, dims.with(open, from ? divideDims(from, others) : ctx.unknownDim(0, open)) as Shape)
 }
 

@@ -136,8 +136,15 @@ function trackable(dtype: DType): boolean {
 /**
  * Known elements of the result of an operator that only moves elements: its evaluation runs on their positions.
  * @param carried inputs whose elements move to the output; all other inputs must be constant
+ * @param shape of the result, from operators whose result may be larger than their operands
  */
-export function moveKnown(node: Node, evaluate: Evaluate, carried: readonly number[]): Expr[] | undefined {
+export function moveKnown(
+  node: Node,
+  evaluate: Evaluate,
+  carried: readonly number[],
+  shape?: Shape,
+): Expr[] | undefined {
+  if (shape && !(shape.reduce((n, d) => n * (d.constant ?? Infinity), 1) <= KNOWN_LIMIT)) return undefined
   const pool: Expr[] = [Expr.zero]
   const inputs: (NdArray | undefined)[] = []
   for (const [i, value] of node.inputs.entries()) {
@@ -178,7 +185,7 @@ export function sizesKnown(
 ): Shape | undefined {
   if (sizes?.known) return sizes.known
   const rank = vectorLength(sizes)
-  return rank === undefined
+  return rank === undefined || rank > KNOWN_LIMIT
     ? undefined
     : Array.from({ length: rank }, (_, axis) => ctx.unknownDim(output, axis))
 }
