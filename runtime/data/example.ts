@@ -55,16 +55,17 @@ export function checkExample(
   example: Example,
   contract: Contract,
   where: Where,
-  describe: (token: number) => string = (token) => `token ${token}`,
+  describe: (token: number) => string | undefined = () => undefined,
 ): void {
   const { classes } = contract.loss
   const known = vocabulary(contract) ?? Infinity
   for (const sequence of [example.tokens, example.decoder ?? []]) {
     const token = firstOutside(sequence, known)
     if (token === undefined) continue
+    const text = describe(token)
     throw new DropBPError(
       'token-out-of-range',
-      `${where}: ${describe(token)} has the number ${token}; the model knows 0 to ${known - 1}: is it another model's tokenizer?`,
+      `${where}: token ${token}${text === undefined ? '' : ` (${JSON.stringify(text)})`}; the model knows 0 to ${known - 1}: is it another model's tokenizer?`,
     )
   }
   const kind = contract.loss.kind

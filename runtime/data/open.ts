@@ -141,7 +141,7 @@ class Opener {
     this.collectLabels(rows, taskName)
     const maxLength = this.maxLength(DEFAULT_LENGTH.rows)
     const encode = task.encoder(this.context(maxLength, name))
-    const dataset = new RowDataset(rows, encode, this.model, (token) => this.opened?.describe(token) ?? '')
+    const dataset = new RowDataset(rows, encode, this.model, (token) => this.opened?.describe(token))
     const description = `${taskName}: ${describeSurvey(survey(dataset))}`
     return { kind: 'rows', dataset, maxLength, description, close: () => rows.close() }
   }

@@ -10,7 +10,7 @@ export class RowDataset implements Dataset {
     private readonly rows: Rows,
     private readonly encode: Encode,
     private readonly contract: Contract,
-    private readonly describe?: (token: number) => string,
+    private readonly describe?: (token: number) => string | undefined,
   ) {}
 
   get length(): number {

@@ -23,7 +23,7 @@ export interface TextTokenizer {
   /** Texts of the special tokens by their names in `tokenizer_config.json`: `bos_token`, `eos_token`, … */
   readonly specials: Readonly<Record<string, string>>
   /** The text of a token, for messages. */
-  describe(token: number): string
+  describe(token: number): string | undefined
   /** The configuration beside it, `tokenizer_config.json`; empty where there is none. */
   readonly config: Readonly<Record<string, unknown>>
 }
@@ -85,7 +85,7 @@ function wrap(name: string, tokenizer: Tokenizer, config: Record<string, unknown
     eos: number('eos_token'),
     pad: number('pad_token'),
     specials,
-    describe: (token) => tokenizer.id_to_token(token) ?? `token ${token}`,
+    describe: (token) => tokenizer.id_to_token(token),
     config,
   }
 }
@@ -109,7 +109,7 @@ const BYTES: TextTokenizer = {
     return { ids, types: ids.map((_, i) => (i < a.length ? 0 : 1)) }
   },
   specials: {},
-  describe: (token) => `byte ${token}`,
+  describe: (token) => (token < 256 ? String.fromCharCode(token) : undefined),
   config: {},
 }
 
