@@ -13,7 +13,7 @@ type Origin = readonly FunctionDef[]
 /**
  * Replaces every call by the function's body, nested calls too; functions of this project's own domain stay.
  * @returns the default-domain opset that expanded nodes are written in, where a function imports one
- * @throws CompileError `recursive-function`
+ * @throws CompileError `recursive-function`, `functions-too-large`
  */
 export function inlineFunctions(model: Model): Map<Node, number> {
   const inliner = new Inliner(model)
@@ -27,6 +27,7 @@ class Inliner {
   readonly versions = new Map<Node, number>()
   private readonly origins = new Map<Node, Origin>()
   private readonly functions: ReadonlyMap<string, FunctionDef>
+  private readonly sizes = new Map<FunctionDef, number>()
 
   constructor(model: Model) {
     const expandable = model.functions.filter((f) => f.domain !== DOMAIN)
@@ -38,6 +39,7 @@ class Inliner {
   }
 
   run(main: Graph): void {
+    if (this.size(main) > EXPANDED_NODES) throw tooLarge()
     const graphs = [main]
     for (let graph = graphs.pop(); graph; graph = graphs.pop()) {
       const order = this.expandAll(graph)
@@ -47,6 +49,20 @@ class Inliner {
         for (const [, inner] of node.subgraphs) graphs.push(inner)
       }
     }
+  }
+
+  /** How many nodes a graph would expand to; functions that call themselves are found later. */
+  private size(graph: Graph): number {
+    let total = 0
+    for (const node of [...graph.nodes].flatMap(withNested)) {
+      const fn = this.functions.get(keyOf(node.domain, node.op, node))
+      if (fn && !this.sizes.has(fn)) {
+        this.sizes.set(fn, 0)
+        this.sizes.set(fn, this.size(fn.body))
+      }
+      total += fn ? this.sizes.get(fn)! : 1
+    }
+    return total
   }
 
   /** The nodes of a graph, with bodies in the places of their calls. */
@@ -71,6 +87,16 @@ class Inliner {
     }
     return copies
   }
+}
+
+/** Functions that call others can grow exponentially. */
+const EXPANDED_NODES = 1_000_000
+
+function tooLarge(): CompileError {
+  return new CompileError(
+    'functions-too-large',
+    `the calls of the model's functions would expand to more than ${EXPANDED_NODES} nodes; export the model without functions`,
+  )
 }
 
 function keyOf(domain: string, name: string, of: Node | FunctionDef): string {
