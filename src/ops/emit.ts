@@ -50,3 +50,8 @@ export function assume(x: Value, shape: Shape): Value {
   x.type = { dtype: x.type!.dtype, shape }
   return x
 }
+
+/** x·σ(x). */
+export function silu(b: Builder, x: Value): Value {
+  return b.mul(x, b.emit('Sigmoid', [x]))
+}

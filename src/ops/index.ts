@@ -22,12 +22,19 @@ import { gather } from './gather.js'
 import { gelu } from './gelu.js'
 import { gridSample } from './grid-sample.js'
 import { integerProduct } from './integer-product.js'
+import { inverse } from './inverse.js'
 import { layerNormalization } from './layer-normalization.js'
 import { layout } from './layout.js'
 import { logic } from './logic.js'
 import { matmul } from './matmul.js'
 import { microsoftAttention } from './microsoft-attention.js'
 import { microsoftFused } from './microsoft-fused.js'
+import { microsoftConvolution } from './microsoft-convolution.js'
+import { microsoftDropout } from './microsoft-dropout.js'
+import { microsoftElementwise } from './microsoft-elementwise.js'
+import { microsoftExperts } from './microsoft-experts.js'
+import { microsoftNormalization } from './microsoft-normalization.js'
+import { microsoftStandard } from './microsoft-standard.js'
 import { microsoftQuantized } from './microsoft-quantized.js'
 import { pad } from './pad.js'
 import { pooling } from './pooling.js'
@@ -79,12 +86,19 @@ export const standardOps = new OpTable({
   ...gelu,
   ...gridSample,
   ...integerProduct,
+  ...inverse,
   ...layerNormalization,
   ...layout,
   ...logic,
   ...matmul,
   ...microsoftAttention,
   ...microsoftFused,
+  ...microsoftConvolution,
+  ...microsoftDropout,
+  ...microsoftElementwise,
+  ...microsoftExperts,
+  ...microsoftNormalization,
+  ...microsoftStandard,
   ...microsoftQuantized,
   ...pad,
   ...pooling,

@@ -14,12 +14,12 @@ import { constant, normalizeAxis, shapeOf, typeOf } from './shapes.js'
 const MICROSOFT = 'com.microsoft'
 
 /** Attributes of the fused operator that its main part has too. */
-function without(node: Node, prefix: string): Record<string, Attribute> {
+export function without(node: Node, prefix: string): Record<string, Attribute> {
   return Object.fromEntries([...node.attributes].filter(([name]) => !name.startsWith(prefix)))
 }
 
 /** The activation that a fused product names, with its `activation_…` attributes. */
-function activated(node: Node, b: Builder, x: Value): Value {
+export function activated(node: Node, b: Builder, x: Value): Value {
   const op = node.string('activation', '')
   if (op === '') return x
   const attributes: Record<string, Attribute> = {}

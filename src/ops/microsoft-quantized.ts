@@ -10,7 +10,7 @@ import { shapeOf, typeOf } from './shapes.js'
 const MICROSOFT = 'com.microsoft'
 
 /** Levels packed into the bytes of the last axis, the lowest bits first: [..., m] becomes [..., m·8/bits]. */
-function unpack(b: Builder, packed: Value, bits: number): Value {
+export function unpack(b: Builder, packed: Value, bits: number): Value {
   if (bits === 8) return packed
   const shape = packed.type!.shape!
   const each = 8 / bits
@@ -24,7 +24,7 @@ function unpack(b: Builder, packed: Value, bits: number): Value {
 }
 
 /** The first `size` of the last axis of x. */
-function head(b: Builder, x: Value, size: Expr): Value {
+export function head(b: Builder, x: Value, size: Expr): Value {
   const shape = x.type!.shape!
   return shape.at(-1)!.equals(size)
     ? x
