@@ -7,7 +7,7 @@ import { renameNode, replaceOutput } from './replace.js'
 
 /** The default-domain opsets that can be compiled. */
 export const OLDEST_OPSET = 7
-export const NEWEST_OPSET = 24
+export const NEWEST_OPSET = 26
 
 /** @throws CompileError `opset-too-old`, `opset-too-new` */
 export function checkOpset(version: number): void {
@@ -165,6 +165,15 @@ const groupNormalization: Rewrite = (node, b) => {
   node.graph!.removeNode(node)
 }
 
+/** The first Scan took batches and their lengths. */
+const batchedScan: Rewrite = (node) => {
+  throw new CompileError(
+    'opset-too-old',
+    `Scan (node "${node.name}") is written in opset 8, whose Scan takes batches of sequences; export the model again with ` +
+      'opset 9 or newer',
+  )
+}
+
 const gridSampleModes: Rewrite = (node) => {
   const mode = { bilinear: 'linear', bicubic: 'cubic' }[node.string('mode', 'bilinear')]
   if (mode) node.attributes.set('mode', text(mode))
@@ -203,6 +212,7 @@ const CHANGES: Readonly<Record<string, readonly Change[]>> = {
       rewrite: (node) => setDefault(node, 'coordinate_transformation_mode', text('output_half_pixel')),
     },
   ],
+  Scan: [{ since: 9, rewrite: batchedScan }],
   Scatter: [{ since: 11, rewrite: (node) => renameNode(node, 'ScatterElements') }],
   Slice: [
     { since: 10, rewrite: all(intsToInput('starts', 1), intsToInput('ends', 2), intsToInput('axes', 3)) },

@@ -53,6 +53,13 @@ describe('opsets', () => {
     )
     expect(refusal(at(6, graph)).code).toBe('opset-too-old')
   })
+
+  it('whose Scan took batches are refused', () => {
+    const graph = `g (float[1, 2] h, float[1, 3, 2] x) => (float[1, 2] y) {
+      y = Scan <num_scan_inputs = 1> (, h, x) <body = b (float[2] a, float[2] e) => (float[2] c) { c = Add (a, e) }>
+    }`
+    expect(refusal(at(8, graph)).describe()).toContain('whose Scan takes batches of sequences')
+  })
 })
 
 describe('older operator forms compute the same', () => {
