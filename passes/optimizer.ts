@@ -1,16 +1,13 @@
-/** One optimizer step as a graph for stock ONNX Runtime: torch.optim's AdamW and SGD, parameter by parameter. */
+/** One optimizer step as a graph for stock ONNX Runtime, parameter by parameter; the rules are in `optimizers/`. */
 import { Builder } from '../src/builder.js'
 import { CompileError } from '../src/errors.js'
 import { Expr } from '../src/expr.js'
 import { Graph, Model, Node, Value, type Attribute } from '../src/ir.js'
-import type { OptimizerSpec } from '../src/manifest.js'
+import { stateShape, type OptimizerSpec } from '../src/manifest.js'
 import type { OpTable } from '../src/op.js'
 import { tensorType, type DType, type TensorType } from '../src/types.js'
-import { adamw } from './optimizers/adamw.js'
-import type { OptimizerRule, Update } from './optimizers/rule.js'
-import { sgd } from './optimizers/sgd.js'
-
-const RULES: Readonly<Record<OptimizerSpec['kind'], OptimizerRule>> = { adamw, sgd }
+import { OPTIMIZERS } from './optimizers/index.js'
+import { PER_PARAMETER, type OptimizerRule, type Update } from './optimizers/rule.js'
 
 /** A trainable parameter as the training graph has it: its input, its gradient's output, type and shape. */
 export interface OptimizedParameter {
@@ -32,13 +29,13 @@ export function buildOptimizer(
   parameters: readonly OptimizedParameter[],
   table: OpTable,
 ): { model: Model; spec: OptimizerSpec } {
-  const rule = RULES[kind]
+  const rule = OPTIMIZERS[kind]
   const dtype = parameters.some((p) => p.dtype === 'float64') ? 'float64' : 'float32'
   const spec = specOf(kind, rule, dtype, separatorFor(rule, parameters))
   const model = new Model(new Graph(`${kind}_step`))
   model.irVersion = 10
   model.opsets.set('', 20)
-  const step = new StepEmitter(model, table, rule, spec, dtype)
+  const step = new StepEmitter(model, table, rule, spec, dtype, parameters.length)
   for (const parameter of parameters) step.addParameter(parameter)
   return { model, spec }
 }
@@ -52,12 +49,14 @@ function specOf(
   return {
     kind,
     hyperparameters: Object.entries(rule.hyperparameters).map(([name, value]) => ({ name, default: value })),
-    state: rule.state.map(({ name, scalar }) => ({
+    perParameter: [...PER_PARAMETER],
+    state: rule.state.map(({ name, scalar, reduced }) => ({
       name,
       input: `{}${separator}${name}`,
       output: `{}${separator}${name}${separator}next`,
       dtype,
       scalar,
+      ...(reduced !== undefined && { reduced }),
     })),
     parameter: { input: '{}', output: `{}${separator}next` },
     inPlace: true,
@@ -86,6 +85,7 @@ function separatorFor(rule: OptimizerRule, parameters: readonly OptimizedParamet
 class StepEmitter {
   private readonly b: Builder
   private readonly update: Update
+  private done = 0
 
   constructor(
     private readonly model: Model,
@@ -93,13 +93,20 @@ class StepEmitter {
     rule: OptimizerRule,
     private readonly spec: OptimizerSpec,
     private readonly dtype: DType,
+    count: number,
   ) {
     this.b = new Builder(model, model.graph, table)
-    const scalars = spec.hyperparameters.map(
-      ({ name }) => [name, this.input(name, tensorType('float32', []))] as const,
-    )
-    const byName = new Map(scalars)
-    this.update = rule.prepare(this.b, (name) => byName.get(name)!, dtype)
+    const given = new Map(spec.hyperparameters.map(({ name }) => [name, this.hyperparameter(name, count)]))
+    this.update = rule.prepare(this.b, (name) => given.get(name)!, dtype)
+  }
+
+  /** A scalar; of those that may differ, a vector, which the input may be too once it is declared as one. */
+  private hyperparameter(name: string, count: number): Value {
+    const given = this.input(name, tensorType('float32', []))
+    if (!this.spec.perParameter!.includes(name)) return given
+    const vector = this.b.emit('Expand', [given, this.b.ints([count])])
+    vector.type = tensorType('float32', [count])
+    return vector
   }
 
   addParameter(parameter: OptimizedParameter): void {
@@ -107,9 +114,10 @@ class StepEmitter {
     const gradient = this.b.cast(this.input(parameter.gradient, gradientType(parameter)), this.dtype)
     const old = this.tensors(parameter, 'input').map((v) => this.model.graph.addInput(v))
     const next = this.tensors(parameter, 'output')
+    const index = this.done++
     const present = this.b.emit('Greater', [this.b.emit('Size', [gradient]), this.b.scalar('int64', 0)])
     const node = new Node('If', [present], next, [
-      ['then_branch', this.branch('update', (b) => this.step(b, parameter, gradient, old))],
+      ['then_branch', this.branch('update', (b) => this.step(b, parameter, gradient, old, index))],
       ['else_branch', this.branch('leave', (b) => old.map((v) => b.emit('Identity', [v])))],
     ])
     node.name = `step ${parameter.name}`
@@ -126,7 +134,7 @@ class StepEmitter {
       )
     return [
       named(this.spec.parameter[side], tensorType(dtype, shape)),
-      ...this.spec.state.map((s) => named(s[side], tensorType(this.dtype, s.scalar ? [] : shape))),
+      ...this.spec.state.map((s) => named(s[side], tensorType(this.dtype, stateShape(s, shape)))),
     ]
   }
 
@@ -135,10 +143,12 @@ class StepEmitter {
     { shape, dtype }: OptimizedParameter,
     gradient: Value,
     [weight, ...state]: Value[],
+    index: number,
   ): Value[] {
     // the present gradient of a scalar may come as [1], since the absent one comes as [0]
     const shaped = shape.length === 0 ? b.emit('Reshape', [gradient, this.b.ints([])]) : gradient
-    const [next, ...states] = this.update(b, b.cast(weight!, this.dtype), shaped, state)
+    const own = (value: Value): Value => b.emit('Gather', [value, this.b.scalar('int64', index)], { axis: 0 })
+    const [next, ...states] = this.update(b, b.cast(weight!, this.dtype), shaped, state, own)
     return [b.cast(next!, dtype), ...states]
   }
 

@@ -1,7 +1,7 @@
 /** The contract of a pass and the state that passes share. */
 import type { Expr } from '../src/expr.js'
 import type { Model, Node, Value } from '../src/ir.js'
-import type { LabelSpec, LossKind, SiteKind } from '../src/manifest.js'
+import type { LabelSpec, LossKind, OptimizerKind, SiteKind } from '../src/manifest.js'
 import type { OpTable } from '../src/op.js'
 import type { DType } from '../src/types.js'
 
@@ -18,7 +18,7 @@ export interface CompileOptions {
   sites: readonly string[]
   /** Globs over output names; those that the training and evaluation graphs give besides; empty means none. */
   outputs: readonly string[]
-  optimizer: 'adamw' | 'sgd'
+  optimizer: OptimizerKind
   /** Site kinds whose branch is computed again in the backward instead of being kept. */
   recompute: readonly SiteKind[]
   /**

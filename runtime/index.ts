@@ -56,6 +56,14 @@ export {
 export { TrainingState } from './training/state.js'
 export { floatsOf, scalar, zeros, type HostTensor, type TypedArray } from '../src/host-tensor.js'
 export { Accumulator, MASK_PER, type Accumulated, type MaskPer } from './training/accumulator.js'
+export {
+  DECAYED,
+  resolveGroups,
+  type Decayed,
+  type GroupOptions,
+  type ParameterGroup,
+  type PerParameter,
+} from './training/groups.js'
 export { LossScale, type LossScaleState } from './training/loss-scale.js'
 export { Progress, type ProgressState } from './training/progress.js'
 export type {

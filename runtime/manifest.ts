@@ -58,8 +58,9 @@ const parameterSpec = v.object({
 })
 
 const optimizerSpec = v.object({
-  kind: v.picklist(['adamw', 'sgd']),
+  kind: v.picklist(['adamw', 'sgd', 'lion', 'adafactor']),
   hyperparameters: v.array(v.object({ name: v.string(), default: v.number() })),
+  perParameter: v.optional(names),
   state: v.array(
     v.object({
       name: v.string(),
@@ -67,6 +68,7 @@ const optimizerSpec = v.object({
       output: v.string(),
       dtype: v.string(),
       scalar: v.boolean(),
+      reduced: v.optional(v.picklist([-1, -2])),
     }),
   ),
   parameter: v.object({ input: v.string(), output: v.string() }),

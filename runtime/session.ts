@@ -29,16 +29,19 @@ export interface Session {
   release(): Promise<void>
 }
 
-/** Makes a session of a model file. */
-export type SessionFactory = (file: string, options: SessionOptions) => Promise<Session>
+/** Makes a session of a model file, or of its bytes where what is on the disk had to be changed. */
+export type SessionFactory = (file: string, options: SessionOptions, bytes?: Uint8Array) => Promise<Session>
 
 /**
  * A session on onnxruntime-node.
  * @throws DropBPError `session-failed`
  */
-export const openSession: SessionFactory = async (file, options) => {
+export const openSession: SessionFactory = async (file, options, bytes) => {
   try {
-    return new OrtSession(await ort.InferenceSession.create(file, ortOptions(options)), file)
+    const made = bytes
+      ? ort.InferenceSession.create(bytes, ortOptions(options))
+      : ort.InferenceSession.create(file, ortOptions(options))
+    return new OrtSession(await made, file)
   } catch (error) {
     throw failure(file, 'cannot be loaded', error)
   }

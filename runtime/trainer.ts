@@ -21,6 +21,7 @@ import type {
 } from './training/events.js'
 import { fit } from './training/fit.js'
 import { checkHyperparameters, TrainingGraph } from './training/graph.js'
+import { resolveGroups, type PerParameter } from './training/groups.js'
 import { LossScale } from './training/loss-scale.js'
 import { Progress } from './training/progress.js'
 import { TrainingState } from './training/state.js'
@@ -38,14 +39,15 @@ export class Trainer {
   private constructor(
     readonly compiled: CompiledModel,
     private readonly graph: TrainingGraph,
+    /** Learning rates and decays of their own, where parameters have them. */
+    private readonly own: PerParameter | null,
     readonly options: TrainerOptions,
   ) {
     const { steps, learningRate, schedule = 'constant', warmup = 0, rates = 'uniform', maskPer } = options
     const { manifest, directory } = compiled
-    const fallback = manifest.optimizer.hyperparameters.find((h) => h.name === 'learning_rate')?.default
     this.schedule = makeSchedule({
       kind: schedule,
-      learningRate: learningRate ?? fallback ?? 0,
+      learningRate: learningRate ?? hyperparameter(compiled, options, 'learning_rate'),
       warmup,
       steps,
     })
@@ -62,9 +64,12 @@ export class Trainer {
   static async open(directory: string, options: TrainerOptions): Promise<Trainer> {
     const compiled = openCompiled(directory)
     checkHyperparameters(compiled, options.hyperparameters ?? {})
-    const graph = await TrainingGraph.open(compiled, options.session, options.sessionFactory)
+    const decay = hyperparameter(compiled, options, 'weight_decay')
+    const own = resolveGroups(compiled.manifest, options, decay)
+    const { session, sessionFactory } = options
+    const graph = await TrainingGraph.open(compiled, session, sessionFactory, own !== null)
     try {
-      return new Trainer(compiled, graph, options)
+      return new Trainer(compiled, graph, own, options)
     } catch (error) {
       await graph.release()
       throw error
@@ -198,11 +203,19 @@ export class Trainer {
     const factor = scale * (clipNorm > 0 ? Math.min(1, clipNorm / (norm + 1e-6)) : 1)
     const inGraph = this.compiled.manifest.optimizer.hyperparameters.some((h) => h.name === 'gradient_scale')
     if (!inGraph && factor !== 1) gradients.scale(factor)
+    const { learningRateScale, weightDecay } = this.own ?? {}
     const values = {
       ...hyperparameters,
-      learning_rate: learningRate,
+      learning_rate: learningRateScale?.map((x) => x * learningRate) ?? learningRate,
+      ...(weightDecay && { weight_decay: weightDecay }),
       ...(inGraph ? { gradient_scale: factor } : {}),
     }
     await this.graph.update(this.state, gradients, values)
   }
+}
+
+/** A hyperparameter as given, else as the compiled optimizer has it by default. */
+function hyperparameter({ manifest }: CompiledModel, options: TrainerOptions, name: string): number {
+  const spec = manifest.optimizer.hyperparameters.find((h) => h.name === name)
+  return options.hyperparameters?.[name] ?? spec?.default ?? 0
 }

@@ -78,16 +78,32 @@ export interface ParameterSpec {
   presentWhen: string[][]
 }
 
+/** The optimizers that the compiler knows. */
+export type OptimizerKind = 'adamw' | 'sgd' | 'lion' | 'adafactor'
+
 /** How to drive `optimizer_model.onnx`. */
 export interface OptimizerSpec {
-  kind: 'adamw' | 'sgd'
+  kind: OptimizerKind
   /** Scalar float32 inputs, with the values that the command line uses by default. */
   hyperparameters: { name: string; default: number }[]
   /**
-   * State kept for every trainable parameter, all starting at zero: for a parameter `p`, the graph reads `input`
-   * and writes `output`, with `{}` replaced by the parameter's name. `scalar` state has shape [], else the parameter's.
+   * Hyperparameters that can also be vectors, one element a trainable parameter in the manifest's order, once the declared
+   * shape of their input is changed from [] to [parameters]: what parameter groups are made of. Absent where there are none.
    */
-  state: { name: string; input: string; output: string; dtype: ManifestDType; scalar: boolean }[]
+  perParameter?: string[]
+  /**
+   * State kept for every trainable parameter, all starting at zero: for a parameter `p`, the graph reads `input`
+   * and writes `output`, with `{}` replaced by the parameter's name. `scalar` state has shape [], else the parameter's, with
+   * size 1 in the axis `reduced`, counted from the end, where the parameter has it.
+   */
+  state: {
+    name: string
+    input: string
+    output: string
+    dtype: ManifestDType
+    scalar: boolean
+    reduced?: -1 | -2
+  }[]
   /** The parameter's own value: input and output names, `{}` as above. The gradient input is the parameter's `gradient`. */
   parameter: { input: string; output: string }
   /**
@@ -95,6 +111,15 @@ export interface OptimizerSpec {
    * Without it a runtime keeps a second buffer for everything that the step changes.
    */
   inPlace?: boolean
+}
+
+/** The shape of a parameter's optimizer state. */
+export function stateShape(
+  { scalar, reduced }: Pick<OptimizerSpec['state'][number], 'scalar' | 'reduced'>,
+  shape: readonly number[],
+): readonly number[] {
+  if (scalar) return []
+  return reduced === undefined ? shape : shape.map((d, i) => (i === shape.length + reduced ? 1 : d))
 }
 
 /** `manifest.json`, version 1. */

@@ -39,19 +39,19 @@ export const adamw: OptimizerRule = {
     const next = b.scalar(dtype, 1)
     const [log1, log2] = [b.emit('Log', [beta1]), b.emit('Log', [beta2])]
 
-    return (b, p, g, [m, v, step]) => {
+    return (b, p, g, [m, v, step], own) => {
       const t = b.add(step!, next)
       const wideT = b.cast(t, 'float64')
       // 1 − βᵗ
       const correction = (log: Value): Value => b.sub(one, b.emit('Exp', [b.mul(log, wideT)]))
       // √v'/√c + ε = (√v' + ε√c)/√c, which leaves one scalar in the denominator and one outside
       const root = b.emit('Sqrt', [correction(log2)])
-      const factor = b.cast(b.div(b.mul(rate, root), correction(log1)), dtype)
+      const factor = b.cast(b.div(b.mul(own(rate), root), correction(log1)), dtype)
       const floor = b.cast(b.mul(epsilon, root), dtype)
       const m2 = b.add(b.mul(m!, keep1), b.mul(g, mix1))
       const v2 = b.add(b.mul(v!, keep2), b.mul(b.mul(g, mix2), g))
       const ratio = b.div(m2, b.add(b.emit('Sqrt', [v2]), floor))
-      return [b.sub(b.mul(p, decay), b.mul(ratio, factor)), m2, v2, t]
+      return [b.sub(b.mul(p, own(decay)), b.mul(ratio, factor)), m2, v2, t]
     }
   },
 }

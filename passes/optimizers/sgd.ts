@@ -17,10 +17,10 @@ export const sgd: OptimizerRule = {
       'weight_decay',
       'gradient_scale',
     ].map((name) => b.cast(hyperparameter(name), dtype))
-    return (b, p, g, [buffer]) => {
-      const decayed = b.add(b.mul(g, scale!), b.mul(p, decay!))
+    return (b, p, g, [buffer], own) => {
+      const decayed = b.add(b.mul(g, scale!), b.mul(p, own(decay!)))
       const next = b.add(b.mul(buffer!, momentum!), decayed)
-      return [b.sub(p, b.mul(next, rate!)), next]
+      return [b.sub(p, b.mul(next, own(rate!))), next]
     }
   },
 }

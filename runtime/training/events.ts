@@ -7,9 +7,10 @@ import type { Mask } from '../dropbp/presence.js'
 import type { ScheduleKind } from '../schedules/index.js'
 import type { SessionFactory, SessionOptions } from '../session.js'
 import type { MaskPer } from './accumulator.js'
+import type { GroupOptions } from './groups.js'
 import type { Hyperparameters } from './graph.js'
 
-export interface TrainerOptions {
+export interface TrainerOptions extends GroupOptions {
   /** Optimizer steps of the whole training. */
   steps: number
   learningRate?: number

@@ -2,6 +2,7 @@
 import path from 'node:path'
 import { UsageError } from '../../src/errors.js'
 import { batchFeeds, type Batch } from '../data/batch.js'
+import { withVectors } from './groups.js'
 import type { GradientSet } from './gradients.js'
 import type { CompiledModel } from '../manifest.js'
 import { Presence, type Mask } from '../dropbp/presence.js'
@@ -11,6 +12,9 @@ import { floatsOf, scalar } from '../../src/host-tensor.js'
 
 /** Scalar inputs of the optimizer by name. */
 export type Hyperparameters = Readonly<Record<string, number>>
+
+/** Inputs of the optimizer: scalars, or one value a trainable parameter. */
+export type OptimizerValues = Readonly<Record<string, number | Float64Array>>
 
 /** Factors of a backward pass, for the models that take them. */
 export interface BackwardFactors {
@@ -34,10 +38,12 @@ export class TrainingGraph {
     this.presence = new Presence(compiled.manifest)
   }
 
+  /** @param vectors whether `update` is given vectors */
   static async open(
     compiled: CompiledModel,
     options: SessionOptions = {},
     factory: SessionFactory = openSession,
+    vectors = false,
   ): Promise<TrainingGraph> {
     const { directory, manifest } = compiled
     // A frozen weight inside a branch would be packed once for each `If` that reads it.
@@ -45,7 +51,10 @@ export class TrainingGraph {
     const make = (model: 'training' | 'eval' | 'optimizer', own: SessionOptions): Promise<Session> =>
       factory(path.join(directory, manifest.models[model]), { ...own, ...options })
     const training = await make('training', { prepack: !frozenInBranch })
-    const optimizer = await make('optimizer', { spin: false })
+    const file = path.join(directory, manifest.models.optimizer)
+    const optimizer = vectors
+      ? await factory(file, { spin: false, ...options }, withVectors(file, manifest))
+      : await make('optimizer', { spin: false })
     return new TrainingGraph(compiled, training, optimizer, () => make('eval', { spin: false }))
   }
 
@@ -74,10 +83,14 @@ export class TrainingGraph {
   }
 
   /** One step of the optimizer on the present gradients. */
-  async update(state: TrainingState, gradients: GradientSet, values: Hyperparameters): Promise<void> {
+  async update(state: TrainingState, gradients: GradientSet, values: OptimizerValues): Promise<void> {
     const feeds = state.optimizerFeeds(gradients)
     for (const { name, default: fallback } of this.compiled.manifest.optimizer.hyperparameters) {
-      feeds[name] = scalar('float32', values[name] ?? fallback)
+      const value = values[name] ?? fallback
+      feeds[name] =
+        typeof value === 'number'
+          ? scalar('float32', value)
+          : { dtype: 'float32', shape: [value.length], data: Float32Array.from(value) }
     }
     await this.optimizer.run(feeds, state.optimizerFetches(gradients))
     state.advance(gradients)

@@ -1,6 +1,6 @@
 /** What training changes: parameters and optimizer state, in buffers that the graphs read and write directly. */
 import { DropBPError, IOError } from '../../src/errors.js'
-import type { Manifest, OptimizerSpec } from '../../src/manifest.js'
+import { stateShape, type Manifest, type OptimizerSpec } from '../../src/manifest.js'
 import type { GradientSet } from './gradients.js'
 import { trainableParameters, type TrainableSpec } from '../dropbp/presence.js'
 import { SafetensorsFile } from '../../src/safetensors.js'
@@ -121,7 +121,7 @@ function makeEntry(spec: TrainableSpec, optimizer: OptimizerSpec, value: HostTen
     next: optimizer.inPlace ? tensor : zeros(tensor.dtype, tensor.shape),
   })
   const moments = optimizer.state.map(
-    (s) => [s.name, slot(s.input, s.output, zeros(s.dtype, s.scalar ? [] : spec.shape))] as const,
+    (s) => [s.name, slot(s.input, s.output, zeros(s.dtype, stateShape(s, spec.shape)))] as const,
   )
   return {
     spec,

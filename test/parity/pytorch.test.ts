@@ -23,6 +23,7 @@ describe('loss curves', () => {
       steps: curve.losses.length,
       learningRate: curve.learningRate,
       hyperparameters: { weight_decay: curve.weightDecay },
+      decayed: 'all',
       session: { threads: 1 },
     })
     const windows = new TokenWindows(readTokens(TOKENS_FILE), curve.seq)

@@ -3,18 +3,27 @@ import { readFileSync } from 'node:fs'
 import * as ort from 'onnxruntime-node'
 import { describe, expect, test } from 'vitest'
 import { buildOptimizer, type OptimizedParameter } from '../../passes/optimizer.js'
-import type { OptimizerSpec } from '../../src/manifest.js'
+import { OPTIMIZER_KINDS } from '../../passes/optimizers/index.js'
+import { stateShape, type OptimizerKind, type OptimizerSpec } from '../../src/manifest.js'
 import { encodeModel } from '../../src/onnx/index.js'
 import { standardOps } from '../../src/ops/index.js'
 import { Tensor } from '../../src/tensor.js'
-import type { DType } from '../../src/types.js'
+import { tensorType, type DType } from '../../src/types.js'
 import { verify } from '../../src/verify.js'
 
 interface Run {
   name: string
-  kind: 'adamw' | 'sgd'
+  kind: OptimizerKind
   dtype: 'float32' | 'float64'
-  settings: { lr: number; betas?: [number, number]; eps?: number; weight_decay?: number; momentum?: number }
+  settings: {
+    lr: number
+    betas?: [number, number]
+    eps?: number | [number, number]
+    weight_decay?: number
+    momentum?: number
+    beta2_decay?: number
+    d?: number
+  }
   after: Record<string, Record<string, number[]>>
 }
 
@@ -51,20 +60,27 @@ class Stepper {
   ) {}
 
   static async open(
-    kind: 'adamw' | 'sgd',
+    kind: OptimizerKind,
     parameters: OptimizedParameter[],
     inPlace = false,
+    vectors = false,
   ): Promise<Stepper> {
     const { model, spec } = buildOptimizer(kind, parameters, standardOps)
     verify(model, 'buildOptimizer')
+    for (const input of model.graph.inputs)
+      if (vectors && spec.perParameter!.includes(input.name))
+        input.type = tensorType('float32', [parameters.length])
     const session = await ort.InferenceSession.create(encodeModel(model), {
       intraOpNumThreads: 1,
       logSeverityLevel: 3,
     })
     const stepper = new Stepper(session, spec, parameters, inPlace)
-    for (const h of spec.hyperparameters) stepper.set(h.name, h.default)
+    for (const h of spec.hyperparameters) {
+      const isVector = vectors && spec.perParameter!.includes(h.name)
+      stepper.set(h.name, isVector ? parameters.map(() => h.default) : h.default)
+    }
     for (const [p, s] of parameters.flatMap((p) => spec.state.map((s) => [p, s] as const))) {
-      const shape = s.scalar ? [] : p.shape
+      const shape = stateShape(s, p.shape)
       stepper.feeds[s.input.replace('{}', p.name)] = tensor(
         s.dtype as Dtype,
         shape,
@@ -74,9 +90,12 @@ class Stepper {
     return stepper
   }
 
-  set(hyperparameter: string, value: number): void {
+  /** @param value one for all parameters, or one each */
+  set(hyperparameter: string, value: number | number[]): void {
     expect(this.spec.hyperparameters.map((h) => h.name)).toContain(hyperparameter)
-    this.feeds[hyperparameter] = tensor('float32', [], [value])
+    this.feeds[hyperparameter] = Array.isArray(value)
+      ? tensor('float32', [value.length], value)
+      : tensor('float32', [], [value])
   }
 
   weight(name: string): number[] {
@@ -122,17 +141,25 @@ const HYPERPARAMETERS = {
   eps: 'epsilon',
   weight_decay: 'weight_decay',
   momentum: 'momentum',
+  beta2_decay: 'beta2_decay',
+  d: 'threshold',
 } as const
 const TORCH_DEFAULTS = {
   adamw: { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.01 },
   sgd: { lr: 1e-3, momentum: 0, weight_decay: 0 },
+  lion: {},
+  adafactor: { lr: 1e-2 },
 } as const
 
 function configure(stepper: Stepper, { kind, settings }: Pick<Run, 'kind' | 'settings'>): void {
   const all: Run['settings'] = { ...(TORCH_DEFAULTS[kind] as unknown as Run['settings']), ...settings }
   for (const [ours, name] of Object.entries(HYPERPARAMETERS)) {
     const value = all[ours as keyof typeof HYPERPARAMETERS]
-    if (value !== undefined) stepper.set(name, value)
+    if (typeof value === 'number') stepper.set(name, value)
+  }
+  if (Array.isArray(all.eps)) {
+    stepper.set('epsilon', all.eps[0])
+    stepper.set('minimum_scale', all.eps[1])
   }
   all.betas?.forEach((beta, i) => stepper.set(`beta${i + 1}`, beta))
 }
@@ -168,7 +195,7 @@ describe('against torch.optim over 1000 steps, with absent gradients', () => {
 
 /** The textbook, in float64. */
 function reference(
-  kind: 'adamw' | 'sgd',
+  kind: OptimizerKind,
   from: number[],
   gradients: (number[] | null)[],
   s: Record<string, number>,
@@ -180,6 +207,13 @@ function reference(
     t++
     g.forEach((raw, i) => {
       const x = raw * s['gradient_scale']!
+      if (kind === 'lion') {
+        const c = s['beta1']! * m[i]! + (1 - s['beta1']!) * x
+        p[i]! *= 1 - s['learning_rate']! * s['weight_decay']!
+        p[i]! -= s['learning_rate']! * Math.sign(c)
+        m[i] = s['beta2']! * m[i]! + (1 - s['beta2']!) * x
+        return
+      }
       if (kind === 'sgd') {
         m[i] = s['momentum']! * m[i]! + x + s['weight_decay']! * p[i]!
         p[i]! -= s['learning_rate']! * m[i]!
@@ -206,8 +240,9 @@ describe('against plain float64 code', () => {
       gradient_scale: 0.125,
     },
     sgd: { learning_rate: 0.02, momentum: 0.8, weight_decay: 0.3, gradient_scale: 0.125 },
+    lion: { learning_rate: 0.02, beta1: 0.8, beta2: 0.95, weight_decay: 0.3, gradient_scale: 0.125 },
   } as const
-  const cases = (['adamw', 'sgd'] as const).flatMap((kind) =>
+  const cases = (['adamw', 'sgd', 'lion'] as const).flatMap((kind) =>
     (['float32', 'float64', 'float16'] as const).flatMap((dtype) =>
       [true, false].map((inPlace) => ({ kind, dtype, inPlace })),
     ),
@@ -225,7 +260,55 @@ describe('against plain float64 code', () => {
   })
 })
 
+describe('hyperparameters of their own', () => {
+  test.each(OPTIMIZER_KINDS)(
+    '%s: each parameter is trained as if it were alone with its own',
+    async (kind) => {
+      const shapes = { w: [3, 5], b: [7], s: [] }
+      const [rates, decays] = [
+        [0.02, 0.005, 0.01],
+        [0.3, 0, 0.1],
+      ]
+      const together = await Stepper.open(kind, parametersOf('float32', shapes), false, true)
+      together.set('learning_rate', rates!)
+      together.set('weight_decay', decays!)
+      const names = Object.keys(shapes) as (keyof typeof shapes)[]
+      const alone = await Promise.all(
+        names.map(async (name, k) => {
+          const stepper = await Stepper.open(kind, parametersOf('float32', { [name]: shapes[name] }))
+          stepper.set('learning_rate', rates![k]!)
+          stepper.set('weight_decay', decays![k]!)
+          return stepper
+        }),
+      )
+      names.forEach((name, k) => {
+        const value = (): ort.Tensor => tensor('float32', shapes[name], start(k, count(shapes[name])))
+        together.feeds[name] = value()
+        alone[k]!.feeds[name] = value()
+      })
+      for (let t = 1; t <= 10; t++) {
+        const gradients = names.map((name, k) => [name, gradient(k, count(shapes[name]), t)] as const)
+        await together.step(Object.fromEntries(gradients))
+        for (const [k, [name, g]] of gradients.entries()) await alone[k]!.step({ [name]: g })
+      }
+      names.forEach((name, k) => expect(together.weight(name)).toEqual(alone[k]!.weight(name)))
+      expect(together.weight('b')).not.toEqual(start(1, 7).map(Math.fround))
+    },
+  )
+})
+
 describe('the graph', () => {
+  test('adafactor keeps a row and a column of a matrix', () => {
+    const { model, spec } = buildOptimizer(
+      'adafactor',
+      parametersOf('float32', { w: [4, 6], b: [5] }),
+      standardOps,
+    )
+    const shapes = Object.fromEntries(model.graph.inputs.map((v) => [v.name, String(v.type!.shape)]))
+    expect(shapes).toMatchObject({ w_row: '4,1', w_column: '1,6', b_row: '1', b_column: '5', w_step: '' })
+    expect(spec.state.map((s) => stateShape(s, [4, 6]))).toEqual([[4, 1], [1, 6], []])
+  })
+
   test('leaves a parameter without gradient alone, to the bit', async () => {
     const stepper = await Stepper.open('adamw', parametersOf('float32', { a: [2, 3], b: [4] }))
     stepper.feeds['a'] = tensor('float32', [2, 3], start(0, 6))

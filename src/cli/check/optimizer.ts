@@ -1,7 +1,8 @@
 /** Check of the optimizer graph: the first step from fresh state has a closed form. */
 import { floatsOf, scalar, zeros, type HostTensor } from '../../host-tensor.js'
-import type { OptimizerSpec } from '../../manifest.js'
+import { stateShape } from '../../manifest.js'
 import { type Backward, type Bench, type Tensors } from './bench.js'
+import { FIRST_STEPS } from './first-steps.js'
 import { compared, type CheckResult } from './results.js'
 
 /** Large enough to be seen beside the rounding of the weights. */
@@ -19,7 +20,10 @@ export async function checkOptimizer(bench: Bench, { gradients }: Backward): Pro
   const results = await bench.run(session, optimizerFeeds(bench, settings, gradients), outputs)
   const errors = bench.trainable.map((p, i) => {
     const weight = floatsOf(bench.weights.get(p.name)!)
-    const expected = expectedStep(optimizer.kind, settings, weight, floatsOf(gradients.get(p.name)!))
+    const gradient = floatsOf(gradients.get(p.name)!)
+    // an absent gradient leaves the parameter alone
+    const isAbsent = gradient.length === 0 && weight.length > 0
+    const expected = isAbsent ? weight : FIRST_STEPS[optimizer.kind](weight, gradient, settings, p.shape)
     return stepError(floatsOf(results[outputs[i]!]!), weight, expected)
   })
   return compared(
@@ -43,8 +47,9 @@ function optimizerFeeds(
   for (const p of bench.trainable) {
     feeds[named(optimizer.parameter.input, p.name)] = bench.weights.get(p.name)!
     feeds[p.gradient] = gradients.get(p.name)!
-    for (const { input, dtype, scalar: isScalar } of optimizer.state) {
-      const shape = isScalar ? [] : p.shape
+    for (const spec of optimizer.state) {
+      const { input, dtype } = spec
+      const shape = stateShape(spec, p.shape)
       const key = `${dtype}[${shape.join()}]`
       const state = blank.get(key) ?? zeros(dtype, shape)
       blank.set(key, state)
@@ -56,33 +61,6 @@ function optimizerFeeds(
 
 function named(template: string, parameter: string): string {
   return template.replace('{}', () => parameter)
-}
-
-/**
- * From zero state: AdamW's moments cancel to p·(1 − lr·λ) − lr·g/(|g| + ε); SGD is p − lr·(g + λ·p). An absent gradient
- * leaves the parameter alone.
- */
-function expectedStep(
-  kind: OptimizerSpec['kind'],
-  settings: Readonly<Record<string, number>>,
-  weight: ArrayLike<number>,
-  gradient: ArrayLike<number>,
-): Float64Array {
-  const next = Float64Array.from(weight)
-  const {
-    learning_rate: rate = 0,
-    weight_decay: decay = 0,
-    epsilon = 0,
-    gradient_scale: scale = 1,
-  } = settings
-  for (let i = 0; i < gradient.length; i++) {
-    const [g, p] = [gradient[i]! * scale, weight[i]!]
-    next[i] =
-      kind === 'adamw'
-        ? p * (1 - rate * decay) - (rate * g) / (Math.abs(g) + epsilon)
-        : p - rate * (g + decay * p)
-  }
-  return next
 }
 
 /** Error of a step relative to its length and to what float32 resolves of the weights. */

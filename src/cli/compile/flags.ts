@@ -2,6 +2,7 @@
 import path from 'node:path'
 import yargs, { type Options } from 'yargs'
 import type { CompileOptions } from '../../../passes/pass.js'
+import { OPTIMIZER_KINDS } from '../../../passes/optimizers/index.js'
 import { pipeline } from '../../../passes/pipeline.js'
 import { UsageError } from '../../errors.js'
 import type { LossKind, SiteKind } from '../../manifest.js'
@@ -12,7 +13,6 @@ const LOSSES = ['auto', 'causal-lm', 'token', 'class', 'mse', 'bce', 'output'] a
 )[]
 const KINDS = ['attention', 'cross-attention', 'mlp', 'moe', 'other'] as const satisfies readonly SiteKind[]
 const PRECISIONS = ['auto', 'source'] as const satisfies readonly CompileOptions['precision'][]
-const OPTIMIZERS = ['adamw', 'sgd'] as const
 /** `--print-after` takes a pass or this. */
 const EVERY_PASS = 'all'
 
@@ -57,7 +57,7 @@ const FLAGS = {
     type: 'string',
     requiresArg: true,
     group: 'Training:',
-    describe: `${OPTIMIZERS.join(' or ')} [${OPTIMIZERS[0]}]`,
+    describe: `${OPTIMIZER_KINDS.join(', ')} [adamw]`,
   },
   precision: {
     type: 'string',
@@ -212,7 +212,7 @@ function toCommand(given: Given): CompileCommand {
       freeze: value('freeze') ?? [],
       sites: value('sites') ?? [],
       outputs: value('outputs') ?? [],
-      optimizer: oneOf('optimizer', value('optimizer') ?? OPTIMIZERS[0], OPTIMIZERS),
+      optimizer: oneOf('optimizer', value('optimizer') ?? 'adamw', OPTIMIZER_KINDS),
       recompute: parseKinds(value('recompute')),
       precision: oneOf('precision', value('precision') ?? PRECISIONS[0], PRECISIONS),
       labelSmoothing: parseShare('label-smoothing', value('label-smoothing') ?? 0),

@@ -10,6 +10,7 @@ import {
   type HandlerOptions,
   type Manifest,
   type MaskPolicy,
+  type ParameterGroup,
   type PolicyName,
 } from '../../../runtime/index.js'
 import { UsageError } from '../../errors.js'
@@ -27,12 +28,26 @@ export async function openTrainer(directory: string, settings: TrainSettings): P
     warmup: stepsOf(settings.warmup, steps),
     clipNorm: clip,
     hyperparameters: weightDecay === undefined ? {} : { weight_decay: weightDecay },
+    decayed: settings.decayed,
+    groups: (settings.lrScale ?? []).map(parseGroup),
     dropbp: await handlerOptions(openCompiled(directory).manifest, settings, steps),
     maskPer,
     rates,
     ratesAt,
     session: { providers: [provider], ...(threads === undefined ? {} : { threads }) },
   })
+}
+
+/**
+ * `glob=factor`
+ * @throws UsageError `bad-value`
+ */
+function parseGroup(text: string): ParameterGroup {
+  const at = text.lastIndexOf('=')
+  const factor = at > 0 && at < text.length - 1 ? Number(text.slice(at + 1)) : NaN
+  if (factor >= 0 && Number.isFinite(factor))
+    return { parameters: text.slice(0, at), learningRateScale: factor }
+  throw new UsageError('bad-value', `--lr-scale ${text}: expected parameters and a factor, as in lm_head=0.1`)
 }
 
 async function handlerOptions(

@@ -1,4 +1,5 @@
 /** How the weights change. */
+import { DECAYED } from '../../../../runtime/training/groups.js'
 import { SCHEDULES } from '../../../../runtime/schedules/index.js'
 import type { OptionTable } from './option.js'
 
@@ -19,7 +20,16 @@ export const optimisation = {
     default: 0.05,
     describe: 'steps, or a share below 1, of rising rate',
   },
-  weightDecay: { type: 'number', min: 0, describe: 'decoupled weight decay' },
+  weightDecay: { type: 'number', min: 0, describe: 'weight decay' },
+  decayed: {
+    type: 'string',
+    choices: DECAYED,
+    describe: 'what decays: matrices, so neither biases nor norms, or all [matrices]',
+  },
+  lrScale: {
+    type: 'list',
+    describe: 'factor of the rate for some parameters, as in lm_head=0.1; repeatable',
+  },
   clip: { type: 'number', min: 0, default: 1, describe: 'bound of the gradient norm; 0 for none' },
   seed: { type: 'number', min: 0, integer: true, default: 0, describe: 'of data order and masks' },
 } as const satisfies OptionTable
