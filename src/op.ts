@@ -108,6 +108,11 @@ export class OpTable {
     return this.entries.get(node.qualifiedOp)
   }
 
+  /** The definition of a domain-qualified name. */
+  get(name: string): OpDef | undefined {
+    return this.entries.get(name)
+  }
+
   get names(): string[] {
     return [...this.entries.keys()]
   }

@@ -88,12 +88,14 @@ async function checkCell(directory: string, table: Table, cell: Cell): Promise<R
   const { outcome, reason, remark, ...found } = made.failed
     ? { outcome: 'exporter failed' as const, reason: made.failed }
     : await compareCell(directory, table, cell)
+  const local = (text?: string) =>
+    text?.replaceAll(/\/\S*\/(?=site-packages\/)/g, '').replaceAll(`${directory}/`, '')
   const isExporters = outcome === 'wrong' && made.refused !== undefined
   const refused = made.refused && `ONNX Runtime on the exported file: ${made.refused}`
   return rowOf(directory, table, cell, {
     outcome: isExporters ? 'exporter failed' : outcome,
-    reason: isExporters ? refused : reason,
-    remark: isExporters ? undefined : [remark, refused].filter(Boolean).join('; ') || undefined,
+    reason: local(isExporters ? refused : reason),
+    remark: isExporters ? undefined : local([remark, refused].filter(Boolean).join('; ')) || undefined,
     ...found,
   })
 }

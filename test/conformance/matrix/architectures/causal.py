@@ -81,18 +81,21 @@ def dense(config):
 
 
 def dense_experts(self: nn.Module, hidden: torch.Tensor, chosen: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Every expert on every token: `hidden` [tokens, hidden], `chosen` and `weights` [tokens, k]."""
+    """Every expert on every token: `hidden` [tokens, hidden], `chosen` and `weights` [tokens, k].
+
+    Weights stand where they need no transposition: exporters fold that into a copy, which has lost its name.
+    """
     routing = torch.zeros(hidden.shape[0], self.num_experts, dtype=hidden.dtype).scatter_add(1, chosen, weights)
-    up, down = self.gate_up_proj, self.down_proj
-    if not self.is_transposed:
-        up, down = up.transpose(1, 2), down.transpose(1, 2)
-    inner = torch.matmul(hidden, up)
-    if self.has_bias:
-        inner = inner + self.gate_up_proj_bias[:, None]
-    out = torch.matmul(self._apply_gate(inner), down)
-    if self.has_bias:
-        out = out + self.down_proj_bias[:, None]
+    inner = expert_linear(self, hidden, "gate_up_proj")
+    out = expert_linear(self, self._apply_gate(inner), "down_proj")
     return (out * routing.t()[:, :, None]).sum(0)
+
+
+def expert_linear(self: nn.Module, x: torch.Tensor, name: str) -> torch.Tensor:
+    """[tokens, in] or [experts, tokens, in] by every expert's matrix: [experts, tokens, out]."""
+    weight = getattr(self, name)
+    y = x @ weight if self.is_transposed else (weight @ x.transpose(-1, -2)).transpose(-1, -2)
+    return y + getattr(self, f"{name}_bias")[:, None] if self.has_bias else y
 
 
 ALL_EXPERTS_FUNCTIONS.register("dense", dense_experts)
