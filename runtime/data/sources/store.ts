@@ -7,7 +7,7 @@ import { Offsets, RandomAccessFile } from './file.js'
 import type { Row, Rows } from './source.js'
 
 /** Characters of records that are kept in memory; more go to a temporary file. */
-const IN_MEMORY = 64 << 20
+const IN_MEMORY = 32 << 20
 
 /** A record and where it is in its file: `:17` for line 17, say. */
 export type PlacedRow = readonly [row: Row, place: number]
