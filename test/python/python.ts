@@ -1,7 +1,7 @@
 /** The Python of tests that need one: `$PYTHON`, else `python3`. */
 import { execFileSync } from 'node:child_process'
 
-const PYTHON = process.env.PYTHON ?? 'python3'
+export const PYTHON = process.env.PYTHON ?? 'python3'
 
 /** Why there is no Python with these modules; undefined where there is one. */
 export function missingPython(...modules: string[]): string | undefined {
