@@ -5,7 +5,7 @@ import { constantNumber } from '../src/draws.js'
 import type { Graph, Model, Node, Value } from '../src/ir.js'
 import { guarded, type OpTable } from '../src/op.js'
 import { DOMAIN } from '../src/ops/dropbp.js'
-import { reads, removeDeadNodes, topologicalOrder } from '../src/order.js'
+import { reads, removeDeadNodes, topologicalOrder, withNested } from '../src/order.js'
 import { checkForm, checkTypes } from '../src/signatures/check.js'
 import { inlineKnownIf, knownScalar } from './canonical/branches.js'
 import { constantToInitializer, initializersToMain, noteSourceInitializers } from './canonical/constants.js'
@@ -13,6 +13,7 @@ import { inlineFunctions } from './canonical/functions.js'
 import { checkOpset, liftNode } from './canonical/opset.js'
 import { fuseQuantization } from './canonical/quantized.js'
 import { dropPast } from './canonical/past.js'
+import { nameRecurrentWeights } from './canonical/recurrent.js'
 import { inheritFrom, replaceOutput, replaceOutputOrCopy } from './canonical/replace.js'
 import { expandSequenceMap } from './canonical/sequence-map.js'
 import { stackLists } from './canonical/stacked-lists.js'
@@ -28,10 +29,11 @@ export const canonicalise: Pass = {
   purpose: 'Brings the model into the one form that rules see, whatever exporter and opset it comes from.',
   needs: 'a model as it was read',
   leaves:
-    'opset 20 to 24; no Constant, Identity or inference-mode Dropout nodes, no If with a known condition, no calls of functions but those of com.dropbp; fused operators without a gradient rule in their parts',
+    'opset 20 to 26; no Constant, Identity or inference-mode Dropout nodes, no If with a known condition, no calls of functions but those of com.dropbp; fused operators without a gradient rule in their parts',
   run({ model, table, notes }) {
     const source = model.opset
-    checkOpset(source)
+    // A model may have operators of other domains only.
+    if (model.opsets.has('')) checkOpset(source)
     noteSourceInitializers(model)
     const versions = inlineFunctions(model)
     initializersToMain(model)
@@ -143,8 +145,10 @@ class Canonicaliser {
     if (![...reads(node)].every((v) => v.type?.shape)) return undefined
     const emitted: Node[] = []
     const b = this.emitter(node, emitted)
+    nameRecurrentWeights(node, this.model)
     guarded(node, () => lower(node, b)).forEach((value, i) => replaceLowered(node, node.outputs[i], value))
     node.graph!.removeNode(node)
+    for (const inner of emitted.flatMap(withNested)) this.versions.set(inner, CANONICAL_OPSET)
     return emitted
   }
 }

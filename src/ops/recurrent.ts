@@ -1,8 +1,9 @@
-/** LSTM, GRU and RNN: type rules; their gradients are refused. */
+/** LSTM, GRU and RNN: type rules; they are differentiated step by step. */
 import { Expr } from '../expr.js'
 import type { Node } from '../ir.js'
 import type { InferContext, Inferred, OpDef } from '../op.js'
-import { refused } from './refused.js'
+import { cells, type Cell } from './recurrent/cells.js'
+import { lowerRecurrent } from './recurrent/lower.js'
 import { typeOf } from './shapes.js'
 
 /** Y [sequence, directions, batch, hidden], then final states [directions, batch, hidden]; batch first with `layout` 1. */
@@ -28,15 +29,15 @@ function hiddenSize(node: Node): Expr | undefined {
   return given > 0 ? Expr.of(given) : typeOf(node.inputs[2]).shape?.[2]
 }
 
-const definition: OpDef = {
+const define = (cell: Cell): OpDef => ({
   infer: inferRecurrent,
-  grad: refused(
-    'freeze the parameters up to it with --freeze, or export the recurrence as elementary operators',
-  ),
-}
+  grad: 'none',
+  lower: (node, b) => lowerRecurrent(node, b, cell),
+})
 
 /** Definitions of the recurrent operators. */
-export const recurrent = { LSTM: definition, GRU: definition, RNN: definition } satisfies Record<
-  string,
-  OpDef
->
+export const recurrent = {
+  LSTM: define(cells.LSTM),
+  GRU: define(cells.GRU),
+  RNN: define(cells.RNN),
+} satisfies Record<string, OpDef>

@@ -1,7 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import { gradients } from '../../passes/differentiate.js'
-import { bindInputDims } from '../../src/infer.js'
-import { standardOps } from '../../src/ops/index.js'
 import type { Value } from '../../src/ir.js'
 import { formatType } from '../../src/types.js'
 import { expectPass } from '../helpers/expect-pass.js'
@@ -50,17 +47,5 @@ describe('control flow', () => {
       }>
     }`
     expect(typeOf(text, 's')).toMatch(/^float32\[unknown_\d+, 4\]$/)
-  })
-
-  it('gradients of recurrences are refused', () => {
-    const text = `g (float[t, n, 3] x, float[1, 16, 3] w, float[1, 16, 4] r) => (loss) {
-      y = LSTM <hidden_size = 4> (x, w, r)  loss = ReduceSum <keepdims = 0> (y)
-    }`
-    const { model } = expectPass(() => {}, text)
-    expect(typeOf(text, 'y')).toBe('float32[t, 1, n, 4]')
-    bindInputDims(model)
-    expect(() => gradients(model, standardOps, model.graph.outputs[0]!, model.graph.inputs)).toThrow(
-      'no gradient rule; freeze the parameters up to it',
-    )
   })
 })
