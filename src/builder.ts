@@ -112,6 +112,20 @@ export class Builder {
     )
   }
 
+  /** Whether dimensions can be read here: their sources lie in this graph, or in one around it. */
+  canRead(dims: Shape): boolean {
+    return dims.every((d) =>
+      [...d.symbols()].every((name) => this.isVisible(this.model.dimSources.get(name)?.value)),
+    )
+  }
+
+  private isVisible(value: Value | undefined): boolean {
+    const home = value?.producer ? value.producer.graph : value?.owner
+    for (let graph: Graph | null = this.graph; graph; graph = graph.owner?.graph ?? null)
+      if (graph === home) return true
+    return false
+  }
+
   /** One dimension as an int64 vector of length 1. */
   dim(dim: Expr): Value {
     const n = dim.constant

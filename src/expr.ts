@@ -48,6 +48,19 @@ export class Expr {
     return names
   }
 
+  /** The names of all symbols, those within opaque expressions too. */
+  symbols(): Set<string> {
+    const names = new Set<string>()
+    this.fold<void>({
+      constant: () => undefined,
+      atom: (name) => void names.add(name),
+      add: () => undefined,
+      mul: () => undefined,
+      call: () => undefined,
+    })
+    return names
+  }
+
   add(other: Expr | number): Expr {
     return this.combine(Expr.from(other), 1)
   }

@@ -13,9 +13,14 @@ export function kindOf(branch: Branch, flow: Flow): SiteKind {
   if (attends(branch.region, boundary))
     return readsOtherStream(branch, boundary, flow) ? 'cross-attention' : 'attention'
   if (routes(branch.region)) return 'moe'
-  const products = region.flatMap((node) => nestedProducts(node, flow))
+  const products = region.flatMap((node) => nestedProducts(node, flow)).filter((node) => !isDepthwise(node))
   const plain = products.length > 1 && products.every((node) => !node.op.startsWith('Conv'))
   return plain ? 'mlp' : 'other'
+}
+
+/** Whether a convolution leaves channels apart, as those between the layers of an MLP do that tell positions. */
+function isDepthwise(node: Node): boolean {
+  return node.op === 'Conv' && node.int('group', 1) > 1 && node.input(1).type?.shape?.[1]?.constant === 1
 }
 
 const ATTENTION: ReadonlySet<string> = new Set([

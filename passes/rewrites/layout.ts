@@ -35,7 +35,7 @@ export const mergeReshapes: Rewrite = (node, b) => {
     !['Reshape', 'Squeeze', 'Unsqueeze', 'Flatten'].includes(inner.op)
   )
     return undefined
-  return inner.input(0).type?.shape && b.reshape(inner.input(0), shape)
+  return inner.input(0).type?.shape && b.canRead(shape) ? b.reshape(inner.input(0), shape) : undefined
 }
 
 function is(node: Node, op: string): boolean {

@@ -34,7 +34,7 @@ export const matMulOfTransposed: Rewrite = (node, b) => {
   const w = matrixTransposed(node.input(1))
   const shape = node.output().type?.shape
   const x = node.input(0)
-  if (!w || !shape || !x.type?.shape) return undefined
+  if (!w || !shape || !x.type?.shape || !b.canRead([...shape, ...x.type.shape])) return undefined
   const rows = b.reshape(x, [elementCount(x.type.shape.slice(0, -1)), x.type.shape.at(-1)!])
   return b.reshape(b.emit('Gemm', [rows, w], { transB: 1 }, { name: node.name }), shape)
 }

@@ -5,6 +5,7 @@ import type { Node } from '../ir.js'
 import type { Dim, Shape } from '../types.js'
 import { forEachIndex, offsetOf } from './build.js'
 import { sizeOf, stridesOf } from './nd.js'
+import { maxOf } from './shapes.js'
 
 /** How a window moves along each spatial axis. */
 export interface Windows {
@@ -49,13 +50,13 @@ export function span(w: Windows, axis: number): Dim {
   return w.kernel[axis]!.sub(1).mul(w.dilations[axis]!).add(1)
 }
 
-/** How many windows fit along an axis; undefined where only the run tells. */
+/** How many windows fit along an axis, none where it is too short for one; undefined where only the run tells. */
 export function windowCount(w: Windows, axis: number, dim: Dim): Dim | undefined {
   const pads = w.pads[axis]
   const stride = w.strides[axis]!
   if (!pads) return dim.ceilDiv(stride)
   const room = dim.add(pads[0] + pads[1]).sub(span(w, axis))
-  if (!w.ceil) return room.div(stride).add(1)
+  if (!w.ceil) return maxOf(room.div(stride).add(1), Expr.zero, 1)
   const [n, r] = [dim.constant, room.constant]
   if (n === undefined || r === undefined) return stride === 1 ? room.add(1) : undefined
   const count = Math.ceil(r / stride) + 1

@@ -60,7 +60,7 @@ const VECTORS = ['b', 'g', 'g2'].map((v) => `float[2] ${v} = {1, 2}`)
 /** A program over x [n, s, 2] whose result is y. */
 function program(body: string, inputs = 'float[n, s, 2] x'): Model {
   return parseModel(`g (${inputs}) => (float[n, s, 2] y)
-    <${[...WEIGHTS, ...VECTORS].join(', ')}, float two = {2}, int64[1] one = {1}, int64[1] last = {-1}> { ${body} }`)
+    <${[...WEIGHTS, ...VECTORS].join(', ')}, float[2, 1, 1] wd = {1, 2}, float two = {2}, int64[1] one = {1}, int64[1] last = {-1}> { ${body} }`)
 }
 
 /** Sites as `kind: branch`, the branch by the name of its value. */
@@ -104,6 +104,12 @@ describe('what is a branch', () => {
       ['attention: a', 'mlp: f'],
     ],
     ['with its last bias', `${MLP('x', 'f')} fb = Add (f, b)  y = Add (x, fb)`, ['mlp: fb']],
+    [
+      'an MLP with a depthwise convolution inside',
+      `h = MatMul (x, w1)  t = Transpose <perm = [0, 2, 1]> (h)  c = Conv <group = 2, kernel_shape = [1]> (t, wd)
+       u = Transpose <perm = [0, 2, 1]> (c)  f = MatMul (u, w2)  y = Add (x, f)`,
+      ['mlp: f'],
+    ],
     ['scaled', `${MLP('x', 'f')} fs = Mul (f, two)  y = Add (x, fs)`, ['mlp: fs']],
     ['with a learned scale', `${MLP('x', 'f')} fs = Mul (f, g2)  y = Add (x, fs)`, ['mlp: fs']],
     ['beside a scaled skip', `${MLP('x', 'f')} xs = Mul (two, x)  y = Add (xs, f)`, ['mlp: f']],

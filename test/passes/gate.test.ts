@@ -45,10 +45,24 @@ const NESTED = `g (float[n, 4] w, float[4, 4] w0, float[4, 4] w1, bool k0, bool 
   s = Mul (x1, x1)  loss = ReduceSum <keepdims = 0> (s)
 }`
 
+/** A branch through a shape that only its data tells. */
+const UNKNOWN = `g (float[n, 4] w, float[4, 4] w0, float[4, 4] w1, bool k0, bool k1) => (float loss)
+  <float nothing = {0}, int64[1] first = {0}, int64[2] firsts = {0, 1}> {
+  a = MatMul (w, w0)  z = Mul (w, nothing)  m = ReduceMax <keepdims = 0> (z)  i = Cast <to = 7> (m)
+  as = Shape (a)  size = Max (as, i)  e = Expand (a, size)
+  u = Unsqueeze (e, first)  v = Unsqueeze (u, first)  t = Tanh (v)  f = Squeeze (t, firsts)  b = MatMul (f, w1)
+  ws = Shape (w)  r = Reshape (b, ws)  d0 = com.dropbp.DropBP (r, k0)  x0 = Add (w, d0)
+  a1 = MatMul (x0, w1)  d1 = com.dropbp.DropBP (a1, k1)  x1 = Add (x0, d1)
+  s = Mul (x1, x1)  loss = ReduceSum <keepdims = 0> (s)
+}`
+
 describe('gated graphs agree with the flat one under every mask', () => {
-  test.each(Object.entries({ CHAIN, FROZEN, PARALLEL, SHARED, SPLIT, NESTED }))('%s', async (_, text) => {
-    await expectAgreement(text)
-  })
+  test.each(Object.entries({ CHAIN, FROZEN, PARALLEL, SHARED, SPLIT, NESTED, UNKNOWN }))(
+    '%s',
+    async (_, text) => {
+      await expectAgreement(text)
+    },
+  )
 
   test.each(Object.entries({ CHAIN, FROZEN, PARALLEL, NESTED }))('%s, recomputed', async (_, text) => {
     await expectAgreement(text, { recompute: ['mlp'] })

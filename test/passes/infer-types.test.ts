@@ -39,6 +39,24 @@ describe('infer-types', () => {
     ])
   })
 
+  it('knows a length again that a convolution left', () => {
+    const ctx = contextOf(
+      parseModel(`g (float[n, 1, length] x) => (float[n, 1, m] y)
+        <float[1, 1, 5] w = {1, 2, 3, 4, 5}, int64 zero = {0}, int64 one = {1}, int64 two = {2}> {
+        c = Conv <kernel_shape = [5], strides = [2]> (x, w)
+        s = Shape (c)  l = Gather (s, two)  r = Range (zero, l, one)  f = Cast <to = 1> (r)
+        y = Add (c, f)
+      }`),
+    )
+    inferTypes.run(ctx)
+    const [c, y] = ['c', 'y'].map((name) => {
+      const value = [...ctx.model.graph.nodes].flatMap((n) => n.outputs).find((v) => v.name === name)
+      return formatType(value!.type)
+    })
+    expect(c).toBe('float32[n, 1, max(0,floor((length-5)/2)+1)]')
+    expect(y).toBe(c)
+  })
+
   it('names every unsupported operator at once', () => {
     const ctx = contextOf(
       parseModel(`g (float[2] x) => (float[2] y) {

@@ -6,6 +6,7 @@ from typing import Callable
 from torch import nn
 
 VOCAB, HIDDEN, LAYERS, HEADS, INNER, POSITIONS, CLASSES, IMAGE, PATCH = 97, 32, 2, 4, 64, 64, 5, 32, 8
+MELS, FRAMES = 8, 40
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Cell:
 
 
 BOTH = (Cell("dynamo", 20), Cell("torchscript", 17))
+UNFOLDED = Cell("torchscript", 17, "unfolded")
+"""For models with parameters that TorchScript folds into constants: tables that it looks positions up in, say."""
 OPSETS = (
     Cell("torchscript", 13, "eager"),
     *(Cell("torchscript", opset) for opset in (14, 15, 16, 18, 19, 20)),

@@ -71,7 +71,8 @@ def export(arch: Architecture, net: nn.Module, cell: Cell, inputs: Tensors, path
     common = dict(input_names=list(inputs), output_names=outputs, opset_version=cell.opset)
     static = cell.variant == "static"
     if cell.exporter == "torchscript":
-        torch.onnx.export(module, args, path, dynamo=False, dynamic_axes=None if static else axes, **common)
+        common |= dict(dynamo=False, do_constant_folding=cell.variant != "unfolded")
+        torch.onnx.export(module, args, path, dynamic_axes=None if static else axes, **common)
     else:
         shapes = None if static else (tuple(dynamic(axes[name]) for name in inputs),)
         torch.onnx.export(
@@ -110,7 +111,7 @@ def fuse(path: Path, arch: Architecture) -> None:
 
 
 AFTER: dict[str, Callable[[Path, Architecture], None]] = {"simplified": simplify, "fused": fuse}
-VARIANTS = ("eager", "static", "left", "positions", "past", "hidden", *AFTER)
+VARIANTS = ("eager", "unfolded", "static", "left", "positions", "past", "hidden", *AFTER)
 
 
 def check(path: Path, cell: Cell, net: nn.Module, inputs: Tensors, counted: torch.Tensor | None) -> None:

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from architecture import CLASSES, HEADS, HIDDEN, IMAGE, VOCAB
+from architecture import CLASSES, FRAMES, HEADS, HIDDEN, IMAGE, MELS, VOCAB
 
 IGNORE, PADDED = -100, 3
 FIRST_TOKEN = 3
@@ -71,7 +71,25 @@ def text_to_text(variant: str, size: int, length: int) -> tuple[Tensors, torch.T
     return inputs, labels
 
 
+def pairs(variant: str, size: int, length: int) -> tuple[Tensors, torch.Tensor]:
+    """As many texts as pictures; each picture belongs to one of the texts."""
+    inputs, _ = text(variant, size, length)
+    inputs["input_ids"][:, -1] = VOCAB - 1  # the highest token ends a text, and its place is read
+    return inputs | {"pixel_values": torch.randn(size, 3, IMAGE, IMAGE)}, torch.randperm(size)
+
+
+def speech(_variant: str, size: int, length: int) -> tuple[Tensors, torch.Tensor]:
+    labels = tokens(size, length)
+    labels[0, -2:] = IGNORE
+    return {"input_features": torch.randn(size, MELS, FRAMES), "decoder_input_ids": tokens(size, length)}, labels
+
+
+def waves(_variant: str, size: int, length: int) -> tuple[Tensors, torch.Tensor]:
+    return {"input_values": torch.randn(size, 40 * length)}, torch.randint(0, CLASSES, (size,))
+
+
 TEXT = {0: "batch", 1: "seq"}
+DECODER = {0: "batch", 1: "decoder_seq"}
 TEXT_AXES = {"input_ids": TEXT, "attention_mask": TEXT, "position_ids": TEXT}
 
 TASKS = {
@@ -79,6 +97,9 @@ TASKS = {
     "token": Task("token", text, TEXT_AXES, cross_entropy),
     "text-class": Task("class", text_class, TEXT_AXES, cross_entropy),
     "image": Task("class", image, {"pixel_values": {0: "batch"}}, cross_entropy),
+    "pairs": Task("class", pairs, TEXT_AXES | {"pixel_values": {0: "batch"}}, cross_entropy),
+    "speech": Task("token", speech, {"input_features": {0: "batch"}, "decoder_input_ids": DECODER}, cross_entropy),
+    "waves": Task("class", waves, {"input_values": {0: "batch", 1: "samples"}}, cross_entropy),
     "seq2seq": Task(
         "token", text_to_text, TEXT_AXES | {"decoder_input_ids": {0: "batch", 1: "decoder_seq"}}, cross_entropy
     ),
