@@ -1,4 +1,4 @@
-/** What a manifest alone tells: branches, their kinds and names. */
+/** What a manifest alone tells: branches, their kinds, names and layers. */
 import type { Manifest } from '../../../src/index.js'
 import type { Row, Table } from './table.js'
 
@@ -31,5 +31,18 @@ export function inspect({ sites }: Manifest, { branches }: Table, isTool: boolea
       if (!isNamed) problems.push(`site ${i} is called ${site}, not ${name}`)
     })
   }
+  problems.push(...miscounted(sites, isTool))
   return { sites: { expected: branches.length, found: sites.length }, problems, remarks: [] }
+}
+
+/** Sites of a stack that are alike are in layers 0, 1, 2, …, as PyTorch numbers them or goes through them. */
+function miscounted(sites: Manifest['sites'], isTool: boolean): string[] {
+  if (isTool) return []
+  const next = new Map<string, number>()
+  return sites.flatMap(({ name, layer }) => {
+    const alike = name.replace(/#\d+$/, '').replace(/\d+/g, '0')
+    const expected = next.get(alike) ?? 0
+    next.set(alike, expected + 1)
+    return layer === expected ? [] : [`${plain(name)} is in layer ${layer}, not ${expected}`]
+  })
 }
