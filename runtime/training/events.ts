@@ -99,7 +99,7 @@ export interface FitOptions {
   /** Keep the checkpoint of the best evaluation besides. */
   keepBest?: boolean
   /** Stops after the running step; the state is saved then. */
-  signal?: AbortSignal
+  signal?: { readonly aborted: boolean }
   /** Written into checkpoints as it is, for whoever resumes. */
   settings?: unknown
 }

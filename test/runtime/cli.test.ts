@@ -130,6 +130,7 @@ it('compiles a model first, and uses what it compiled the next time', async () =
   expect(first.stdout).toContain(`compiled ${model} into`)
   expect(fs.readdirSync(path.join(directory, 'gpt2.trained')).sort()).toEqual([
     'checkpoint',
+    'config.yaml',
     'model.onnx',
     'model.safetensors',
   ])

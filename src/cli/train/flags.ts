@@ -2,7 +2,8 @@
 import yargs, { type Options } from 'yargs'
 import { UsageError } from '../../errors.js'
 import { didYouMean } from '../suggest.js'
-import { GROUPS, OPTIONS } from './options/index.js'
+import { readConfig } from './config-file.js'
+import { GROUPS, OPTIONS, type OptionName } from './options/index.js'
 import { camel, kebab, type Option } from './options/option.js'
 import type { GivenSettings } from './settings.js'
 
@@ -30,11 +31,13 @@ export async function parseFlags(
       '$0 <model> --data <file> [options]\n\nTrains a directory made by dropbp-compile, or an .onnx model, which is compiled first.',
     )
     .options(flags())
-    .parserConfiguration({ 'camel-case-expansion': false, 'duplicate-arguments-array': false })
+    .parserConfiguration({ 'camel-case-expansion': false })
     .strictOptions()
     .wrap(Math.min(110, process.stdout.columns ?? 100))
+    .epilogue('Exit codes: 0 done, 1 the training failed, 2 usage, 3 input or output, 130 stopped by Ctrl-C.')
     .version(version)
     .help()
+    .showHidden('all', 'With --help: the seldom needed options too')
     .fail((message: string | undefined, error: Error | undefined) => {
       throw error instanceof UsageError ? error : usage(message ?? error?.message ?? 'cannot be read')
     })
@@ -85,13 +88,22 @@ function numbers(text: string): number[] {
   return text.split(',').map((part) => (part.trim() === '' ? NaN : Number(part)))
 }
 
+const isList = ({ type }: Option): boolean => type === 'list' || type === 'numbers'
+
 function toCommand(given: Arguments): TrainCommand {
   const [model, ...rest] = given._
-  if (model === undefined) throw usage('name a compiled directory or an .onnx model')
   if (rest.length > 0) throw usage(`one model at a time, not also ${rest.join(' ')}; data goes to --data`)
   const settings = Object.entries(given).flatMap(([name, value]) => {
     const key = camel(name)
-    return Object.hasOwn(OPTIONS, key) && value !== undefined ? [[key, value] as const] : []
+    if (!Object.hasOwn(OPTIONS, key) || value === undefined) return []
+    // Of a flag given twice the last one counts, unless it is a list.
+    const last =
+      Array.isArray(value) && !isList(OPTIONS[key as OptionName]) ? (value.at(-1) as unknown) : value
+    return [[key, last] as const]
   })
-  return { model: String(model), settings: Object.fromEntries(settings) as GivenSettings }
+  const flags = Object.fromEntries(settings) as GivenSettings
+  const file = flags.config === undefined ? { settings: {} } : readConfig(flags.config)
+  const named = model === undefined ? file.model : String(model)
+  if (named === undefined) throw usage('name a compiled directory or an .onnx model')
+  return { model: named, settings: { ...file.settings, ...flags } }
 }

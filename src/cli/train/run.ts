@@ -1,212 +1,73 @@
-/** One training, from the command to its results. */
+/** The main thread of a training: signals, the terminal, and the thread that does the work. */
 import fs from 'node:fs'
-import path from 'node:path'
-import {
-  latestCheckpoint,
-  listCheckpoints,
-  locateSource,
-  openCompiled,
-  readCheckpoint,
-  Trainer,
-  type CompiledModel,
-} from '../../../runtime/index.js'
-import { IOError } from '../../errors.js'
-import { prepareData, type PreparedData } from './data.js'
+import { Worker } from 'node:worker_threads'
+import { prepareData } from './data.js'
 import type { TrainCommand } from './flags.js'
+import { runJob, type OpenData, type Outcome } from './job.js'
 import { makeReporter, type Reporter } from './report.js'
-import { openTrainer } from './trainer.js'
-import { resolveSettings, storedSettings, type GivenSettings, type TrainSettings } from './settings.js'
+import { errorOf, type TrainerMessage, type TrainerThreadData } from './threads/messages.js'
 
 /** Exit codes of a training that a signal ended: 128 + its number, as shells expect. */
 const INTERRUPTED = { SIGINT: 130, SIGTERM: 143 } as const
 
-const SIGNALS = Object.keys(INTERRUPTED) as (keyof typeof INTERRUPTED)[]
+type Signal = keyof typeof INTERRUPTED
+const SIGNALS = Object.keys(INTERRUPTED) as Signal[]
 
 /** Trains and returns the exit code. */
-export async function train({ model, settings: given }: TrainCommand): Promise<number> {
-  const reporter = makeReporter({ json: given.json ?? false, logEvery: given.logEvery })
+export async function train(command: TrainCommand): Promise<number> {
+  const { json = false, logEvery } = command.settings
+  const reporter = makeReporter({ json, logEvery })
+  const stop = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+  let interruptedBy: Signal = 'SIGINT'
+  /** The first signal ends the training after the running step; the second ends the process. */
+  const interrupt = (signal: Signal): void => {
+    if (Atomics.exchange(stop, 0, 1) !== 0) process.exit(INTERRUPTED[signal])
+    interruptedBy = signal
+    reporter.note('finishing the step and saving; press Ctrl-C again to stop at once')
+  }
+  for (const signal of SIGNALS) process.on(signal, interrupt)
   try {
-    const directory = await compiledDirectory(model, reporter)
-    const compiled = openCompiled(directory)
-    const source = (given.export ?? true) ? locateSource(compiled, given.source) : undefined
-    const out = given.out ?? defaultOut(directory)
-    const checkpoints = path.join(out, 'checkpoint')
-    const from = startingPoint(given, checkpoints, reporter)
-    const settings = resolveSettings(
-      given,
-      from === null ? null : (readCheckpoint(from).state.settings as GivenSettings),
-    )
-    const data = await prepareData(compiled, settings, out)
-    settings.steps = data.steps
-    const trainer = await openTrainer(directory, settings)
-    try {
-      const places = { model, out, checkpoints, source, from }
-      return await new Run(compiled, settings, data, trainer, reporter, places).execute()
-    } finally {
-      await trainer.release()
-    }
+    const outcome = await work(command, reporter, stop)
+    return outcome === 'done' ? 0 : INTERRUPTED[interruptedBy]
   } finally {
+    for (const signal of SIGNALS) process.off(signal, interrupt)
     reporter.close()
   }
 }
 
-/** The directory to train; an .onnx model is compiled beside itself first, unless it was already. */
-async function compiledDirectory(model: string, reporter: Reporter): Promise<string> {
-  if (!model.endsWith('.onnx')) return model
-  const directory = `${model.slice(0, -'.onnx'.length)}.dropbp`
-  const { compileInto } = await import('./compile.js')
-  reporter.note(compileInto(model, directory))
-  return directory
-}
-
-/** Beside the compiled directory, which `dropbp-compile --force` replaces as a whole. */
-function defaultOut(directory: string): string {
-  return `${path
-    .normalize(directory)
-    .replace(/[\\/]+$/, '')
-    .replace(/\.dropbp$/, '')}.trained`
-}
-
-/** The checkpoint to go on from; without --resume, earlier ones are not mixed with a new training. */
-function startingPoint(
-  { resume, force }: GivenSettings,
-  checkpoints: string,
+/** In a thread of its own where the built files are there; else, run from sources, in this one. */
+function work(
+  command: TrainCommand,
   reporter: Reporter,
-): string | null {
-  if (resume) return resume
-  if (resume === '') {
-    const { directory, damaged } = latestCheckpoint(checkpoints)
-    for (const message of damaged) reporter.note(message)
-    return directory
+  stop: Int32Array<SharedArrayBuffer>,
+): Promise<Outcome> {
+  const file = new URL('./threads/trainer-thread.js', import.meta.url)
+  if (fs.existsSync(file)) return inThread(file, { command, stop }, reporter)
+  const signal = {
+    get aborted(): boolean {
+      return Atomics.load(stop, 0) !== 0
+    },
   }
-  const earlier = listCheckpoints(checkpoints)
-  if (earlier.length === 0) return null
-  if (!force) {
-    throw new IOError(
-      'output-exists',
-      `${checkpoints} holds a training up to step ${earlier[0]!.step}: go on with --resume, start anew with --force, or choose another --out`,
-    )
-  }
-  fs.rmSync(checkpoints, { recursive: true, force: true })
-  return null
+  return runJob(command, { reporter, signal, openData: openDataHere })
 }
 
-interface Places {
-  /** The compiled directory or model, as named on the command line. */
-  model: string
-  out: string
-  checkpoints: string
-  source: string | undefined
-  from: string | null
+function inThread(file: URL, workerData: TrainerThreadData, reporter: Reporter): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(file, { workerData })
+    worker.on('message', (message: TrainerMessage) => {
+      if (message.type === 'report') {
+        const { call, args } = message.report
+        ;(reporter[call] as (...args: unknown[]) => void)(...args)
+      } else if ('outcome' in message.result) resolve(message.result.outcome)
+      else reject(errorOf(message.result.failure))
+    })
+    worker.on('error', reject)
+    worker.on('exit', (code) => reject(new Error(`the training thread ended with code ${code}`)))
+  })
 }
 
-class Run {
-  private readonly stop = new AbortController()
-  private interruptedBy: keyof typeof INTERRUPTED = 'SIGINT'
-  private readonly started = performance.now()
-  private validationLoss: number | null = null
-  private readonly sums = { steps: 0, tokens: 0, dropRate: 0, backwardSkipped: 0 }
-
-  constructor(
-    private readonly compiled: CompiledModel,
-    private readonly settings: TrainSettings,
-    private readonly data: PreparedData,
-    private readonly trainer: Trainer,
-    private readonly reporter: Reporter,
-    private readonly places: Places,
-  ) {}
-
-  async execute(): Promise<number> {
-    if (this.places.from) {
-      const position = this.trainer.resume(this.places.from)
-      if (position) this.data.train.seek(position)
-    }
-    this.reporter.start({
-      model: this.places.model,
-      sites: this.compiled.manifest.sites.length,
-      parameters: this.trainer.state.parameters.reduce((n, p) => n + p.shape.reduce((a, b) => a * b, 1), 0),
-      steps: this.data.steps,
-      done: this.trainer.step,
-      data: this.data.description,
-      dropRate: this.settings.dropRate,
-    })
-    for (const signal of SIGNALS) process.on(signal, this.onInterrupt)
-    try {
-      await this.loop()
-    } finally {
-      for (const signal of SIGNALS) process.off(signal, this.onInterrupt)
-    }
-    if (this.trainer.step < this.data.steps) {
-      this.reporter.interrupted(this.trainer.step, this.resumeCommand())
-      return INTERRUPTED[this.interruptedBy]
-    }
-    this.finish()
-    return 0
-  }
-
-  private async loop(): Promise<void> {
-    const often = Math.max(1, Math.ceil(this.data.steps / 10))
-    const { evaluateEvery = often, saveEvery = often, accumulate, keep } = this.settings
-    const events = this.trainer.fit({
-      data: this.data.train,
-      accumulate,
-      validation: this.data.validation,
-      evaluateEvery,
-      checkpoints: this.places.checkpoints,
-      saveEvery,
-      keep,
-      settings: storedSettings(this.settings),
-      signal: this.stop.signal,
-    })
-    for await (const event of events) {
-      if (event.type === 'step') this.count(event)
-      if (event.type === 'evaluation') this.validationLoss = event.loss
-      this.reporter.event(event)
-    }
-  }
-
-  private count(step: { tokens: number; dropRate: number; backwardSkipped: number }): void {
-    this.sums.steps++
-    this.sums.tokens += step.tokens
-    this.sums.dropRate += step.dropRate
-    this.sums.backwardSkipped += step.backwardSkipped
-  }
-
-  /** The first signal ends the training after the running step; the second ends the process. */
-  private readonly onInterrupt = (signal: keyof typeof INTERRUPTED): void => {
-    if (this.stop.signal.aborted) process.exit(INTERRUPTED[signal])
-    this.interruptedBy = signal
-    this.reporter.note('finishing the step and saving; press Ctrl-C again to stop at once')
-    this.stop.abort()
-  }
-
-  private finish(): void {
-    const files: string[] = []
-    if (this.places.source !== undefined) {
-      const model = path.join(this.places.out, 'model.onnx')
-      const weights = path.join(this.places.out, 'model.safetensors')
-      this.trainer.exportModel(model, this.places.source)
-      this.trainer.exportParameters(weights, this.places.source)
-      files.push(model, weights)
-    }
-    const { steps, tokens, dropRate, backwardSkipped } = this.sums
-    this.reporter.done({
-      step: this.trainer.step,
-      validationLoss: this.validationLoss,
-      seconds: (performance.now() - this.started) / 1000,
-      tokens,
-      dropRate: steps > 0 ? dropRate / steps : 0,
-      backwardSkipped: steps > 0 ? backwardSkipped / steps : 0,
-      skippedSteps: this.trainer.skipped,
-      files,
-    })
-  }
-
-  private resumeCommand(): string {
-    const { out, source } = this.settings
-    const flags = Object.entries({ out, source }).flatMap(([flag, value]) =>
-      value === undefined ? [] : [` --${flag} ${value}`],
-    )
-    return `dropbp-train ${this.places.model} --resume${flags.join('')}`
-  }
+const openDataHere: OpenData = async (compiled, settings, out, position) => {
+  const data = await prepareData(compiled, settings, out)
+  if (position) data.train.seek(position)
+  return { ...data, close: () => Promise.resolve() }
 }

@@ -22,11 +22,13 @@ export const optimisation = {
   },
   weightDecay: { type: 'number', min: 0, describe: 'weight decay' },
   decayed: {
+    rare: true,
     type: 'string',
     choices: DECAYED,
     describe: 'what decays: matrices, so neither biases nor norms, or all [matrices]',
   },
   lrScale: {
+    rare: true,
     type: 'list',
     describe: 'factor of the rate for some parameters, as in lm_head=0.1; repeatable',
   },

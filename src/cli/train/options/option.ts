@@ -4,7 +4,7 @@ interface Described {
   /** A few words for `--help`; the default is added there. */
   readonly describe: string
   readonly alias?: string
-  /** Seldom needed: `--help` leaves it out, `--help --show-hidden` does not. */
+  /** Seldom needed: `--help` leaves it out, `--help --all` does not. */
   readonly rare?: true
   /** Of one run: a checkpoint does not keep it, and `--resume` does not bring it back. */
   readonly transient?: boolean

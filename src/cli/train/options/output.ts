@@ -5,6 +5,7 @@ export const output = {
   out: {
     type: 'string',
     alias: 'o',
+    file: true,
     transient: true,
     describe: 'directory for checkpoints and results [<model>.trained]',
   },
@@ -14,9 +15,16 @@ export const output = {
     default: true,
     describe: 'write the trained inference model',
   },
-  source: { type: 'string', transient: true, describe: 'the source model, where it was moved' },
+  source: {
+    rare: true,
+    type: 'string',
+    file: true,
+    transient: true,
+    describe: 'the source model, where it was moved',
+  },
   json: { type: 'boolean', transient: true, describe: 'events as JSON lines on stdout' },
   logEvery: {
+    rare: true,
     type: 'number',
     transient: true,
     min: 1,

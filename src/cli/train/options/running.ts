@@ -2,6 +2,12 @@
 import type { OptionTable } from './option.js'
 
 export const running = {
+  config: {
+    type: 'string',
+    alias: 'c',
+    transient: true,
+    describe: 'options from a YAML or JSON file; flags win',
+  },
   resume: {
     type: 'string',
     bare: true,
@@ -11,6 +17,13 @@ export const running = {
   force: { type: 'boolean', transient: true, describe: 'start anew over earlier checkpoints' },
   evaluateEvery: { type: 'number', min: 1, integer: true, describe: 'steps between validations' },
   saveEvery: { type: 'number', min: 1, integer: true, describe: 'steps between checkpoints' },
+  patience: {
+    type: 'number',
+    min: 1,
+    integer: true,
+    describe: 'stop after so many validations without a better loss',
+  },
+  keepBest: { type: 'boolean', describe: 'keep the checkpoint of the best validation besides' },
   keep: { type: 'number', min: 1, integer: true, default: 2, describe: 'checkpoints to keep' },
   provider: { type: 'string', transient: true, default: 'cpu', describe: 'execution provider' },
   threads: { type: 'number', transient: true, min: 1, integer: true, describe: 'threads of an operator' },

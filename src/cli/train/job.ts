@@ -1,0 +1,178 @@
+/** One training, from the command to its results. Where it runs, and who hears of it, is the caller's affair. */
+import path from 'node:path'
+import {
+  locateSource,
+  openCompiled,
+  readCheckpoint,
+  type CompiledModel,
+  type DataPosition,
+  type FitOptions,
+  type Trainer,
+  type TrainEvent,
+} from '../../../runtime/index.js'
+import { writeConfig } from './config-file.js'
+import type { PreparedData } from './data.js'
+import type { TrainCommand } from './flags.js'
+import { compiledDirectory, defaultOut, startingPoint, type Places } from './places.js'
+import type { Reporter } from './report.js'
+import {
+  resolveSettings,
+  storedSettings,
+  type GivenSettings,
+  type ResolvedSettings,
+  type TrainSettings,
+} from './settings.js'
+import { openTrainer } from './trainer.js'
+
+/** Data that is open, at its place. */
+export interface JobData extends Pick<PreparedData, 'train' | 'steps' | 'description'> {
+  validation: FitOptions['validation']
+  close(): Promise<void>
+}
+
+/** Opens the data of a training and takes it to where a checkpoint left it. */
+export type OpenData = (
+  compiled: CompiledModel,
+  settings: ResolvedSettings,
+  out: string,
+  position: DataPosition | null,
+) => Promise<JobData>
+
+/** What a job is given beside its command. */
+export interface JobContext {
+  readonly reporter: Reporter
+  /** Set from outside to end the training after the running step. */
+  readonly signal: { readonly aborted: boolean }
+  readonly openData: OpenData
+}
+
+/** How a job ended. */
+export type Outcome = 'done' | 'interrupted'
+
+/** Trains. */
+export async function runJob(
+  { model, settings: given }: TrainCommand,
+  context: JobContext,
+): Promise<Outcome> {
+  const note = (text: string): void => context.reporter.note(text)
+  const directory = await compiledDirectory(model, note)
+  const compiled = openCompiled(directory)
+  const source = (given.export ?? true) ? locateSource(compiled, given.source) : undefined
+  const out = given.out ?? defaultOut(directory)
+  const checkpoints = path.join(out, 'checkpoint')
+  const from = startingPoint(given, checkpoints, note)
+  const stored = from === null ? null : readCheckpoint(from).state
+  const settings = resolveSettings(given, stored && (stored.settings as GivenSettings))
+  const data = await context.openData(compiled, settings, out, stored && stored.data)
+  try {
+    settings.steps = data.steps
+    const trainer = await openTrainer(directory, settings)
+    try {
+      const places = { model, directory, out, checkpoints, source, from }
+      return await new Job(compiled, settings, data, trainer, context, places).execute()
+    } finally {
+      await trainer.release()
+    }
+  } finally {
+    await data.close()
+  }
+}
+
+class Job {
+  private readonly started = performance.now()
+  private validationLoss: number | null = null
+  private stoppedEarly = false
+  private readonly sums = { steps: 0, tokens: 0, dropRate: 0, backwardSkipped: 0 }
+
+  constructor(
+    private readonly compiled: CompiledModel,
+    private readonly settings: TrainSettings,
+    private readonly data: JobData,
+    private readonly trainer: Trainer,
+    private readonly context: JobContext,
+    private readonly places: Places,
+  ) {}
+
+  async execute(): Promise<Outcome> {
+    const { trainer, places, data, settings } = this
+    if (places.from) trainer.resume(places.from)
+    writeConfig(path.join(places.out, 'config.yaml'), places.model, settings)
+    this.context.reporter.start({
+      model: places.model,
+      sites: this.compiled.manifest.sites.length,
+      parameters: trainer.state.parameters.reduce((n, p) => n + p.shape.reduce((a, b) => a * b, 1), 0),
+      steps: data.steps,
+      done: trainer.step,
+      data: data.description,
+      dropRate: settings.dropRate,
+    })
+    await this.loop()
+    if (trainer.step < data.steps && !this.stoppedEarly) {
+      this.context.reporter.interrupted(trainer.step, this.resumeCommand())
+      return 'interrupted'
+    }
+    this.finish()
+    return 'done'
+  }
+
+  private async loop(): Promise<void> {
+    const often = Math.max(1, Math.ceil(this.data.steps / 10))
+    const { evaluateEvery = often, saveEvery = often, accumulate, keep, keepBest, patience } = this.settings
+    const events = this.trainer.fit({
+      data: this.data.train,
+      accumulate,
+      validation: this.data.validation,
+      evaluateEvery,
+      patience,
+      checkpoints: this.places.checkpoints,
+      saveEvery,
+      keep,
+      keepBest,
+      settings: storedSettings(this.settings),
+      signal: this.context.signal,
+    })
+    for await (const event of events) this.hear(event)
+  }
+
+  private hear(event: TrainEvent): void {
+    if (event.type === 'evaluation') this.validationLoss = event.loss
+    if (event.type === 'early-stop') this.stoppedEarly = true
+    if (event.type === 'step') {
+      this.sums.steps++
+      this.sums.tokens += event.tokens
+      this.sums.dropRate += event.dropRate
+      this.sums.backwardSkipped += event.backwardSkipped
+    }
+    this.context.reporter.event(event)
+  }
+
+  private finish(): void {
+    const files: string[] = []
+    if (this.places.source !== undefined) {
+      const model = path.join(this.places.out, 'model.onnx')
+      const weights = path.join(this.places.out, 'model.safetensors')
+      this.trainer.exportModel(model, this.places.source)
+      this.trainer.exportParameters(weights, this.places.source)
+      files.push(model, weights)
+    }
+    const { steps, tokens, dropRate, backwardSkipped } = this.sums
+    this.context.reporter.done({
+      step: this.trainer.step,
+      validationLoss: this.validationLoss,
+      seconds: (performance.now() - this.started) / 1000,
+      tokens,
+      dropRate: steps > 0 ? dropRate / steps : 0,
+      backwardSkipped: steps > 0 ? backwardSkipped / steps : 0,
+      skippedSteps: this.trainer.skipped,
+      files,
+    })
+  }
+
+  private resumeCommand(): string {
+    const { out, source } = this.settings
+    const flags = Object.entries({ out, source }).flatMap(([flag, value]) =>
+      value === undefined ? [] : [` --${flag} ${value}`],
+    )
+    return `dropbp-train ${this.places.model} --resume${flags.join('')}`
+  }
+}

@@ -1,0 +1,45 @@
+/** The thread that trains: ONNX Runtime blocks it, so the main thread stays free for signals and the terminal. */
+import { parentPort, workerData } from 'node:worker_threads'
+import { runJob } from '../job.js'
+import type { Reporter } from '../report.js'
+import { openDataThread } from './data-client.js'
+import {
+  failureOf,
+  type Ending,
+  type Report,
+  type TrainerMessage,
+  type TrainerThreadData,
+} from './messages.js'
+
+const { command, stop } = workerData as TrainerThreadData
+const send = (message: TrainerMessage): void => parentPort!.postMessage(message)
+
+const forward =
+  <K extends keyof Reporter>(call: K) =>
+  (...args: Parameters<Reporter[K]>): void =>
+    send({ type: 'report', report: { call, args } as Report })
+
+const reporter: Reporter = {
+  start: forward('start'),
+  event: forward('event'),
+  note: forward('note'),
+  interrupted: forward('interrupted'),
+  done: forward('done'),
+  close: forward('close'),
+}
+
+const signal = {
+  get aborted(): boolean {
+    return Atomics.load(stop, 0) !== 0
+  },
+}
+
+async function work(): Promise<Ending> {
+  try {
+    return { outcome: await runJob(command, { reporter, signal, openData: openDataThread }) }
+  } catch (error) {
+    return { failure: failureOf(error) }
+  }
+}
+
+send({ type: 'end', result: await work() })
