@@ -7,6 +7,7 @@ import { guarded, type OpTable } from '../src/op.js'
 import { DOMAIN } from '../src/ops/dropbp.js'
 import { reads, removeDeadNodes, topologicalOrder, withNested } from '../src/order.js'
 import { checkForm, checkTypes } from '../src/signatures/check.js'
+import { plainBatches } from './canonical/batch-transpositions.js'
 import { inlineKnownIf, knownScalar } from './canonical/branches.js'
 import { constantToInitializer, initializersToMain, noteSourceInitializers } from './canonical/constants.js'
 import { inlineFunctions } from './canonical/functions.js'
@@ -79,6 +80,7 @@ class Canonicaliser {
       new Builder(this.model, node.graph!, this.table, inheritFrom(node)),
     )
     if (!lifted.graph) return []
+    plainBatches(lifted, this.emitter(lifted))
     const taken = inlineKnownIf(lifted) ?? this.unroll(lifted)
     if (taken) return taken
     this.table.find(lifted)?.bind?.(lifted, this.model, 'declared')

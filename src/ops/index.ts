@@ -33,8 +33,13 @@ import { microsoftConvolution } from './microsoft-convolution.js'
 import { microsoftDropout } from './microsoft-dropout.js'
 import { microsoftElementwise } from './microsoft-elementwise.js'
 import { microsoftExperts } from './microsoft-experts.js'
+import { microsoftMRotary } from './microsoft-mrotary.js'
 import { microsoftNormalization } from './microsoft-normalization.js'
 import { microsoftStandard } from './microsoft-standard.js'
+import { microsoftBnb4 } from './microsoft-bnb4.js'
+import { microsoftPacked } from './microsoft-packed.js'
+import { microsoftQFused } from './microsoft-qfused.js'
+import { microsoftQLinear } from './microsoft-qlinear.js'
 import { microsoftQuantized } from './microsoft-quantized.js'
 import { pad } from './pad.js'
 import { pooling } from './pooling.js'
@@ -97,8 +102,13 @@ export const standardOps = new OpTable({
   ...microsoftDropout,
   ...microsoftElementwise,
   ...microsoftExperts,
+  ...microsoftMRotary,
   ...microsoftNormalization,
   ...microsoftStandard,
+  ...microsoftBnb4,
+  ...microsoftPacked,
+  ...microsoftQFused,
+  ...microsoftQLinear,
   ...microsoftQuantized,
   ...pad,
   ...pooling,

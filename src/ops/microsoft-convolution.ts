@@ -22,7 +22,7 @@ function channelsLast(b: Builder, x: Value): Value {
 }
 
 /** Windows over the inner axes of [N, …, C]; as many channels as the weight says, or as there were. */
-function inferLast(node: Node, ctx: InferContext, channels?: Shape): Inferred[] {
+export function inferLast(node: Node, ctx: InferContext, channels?: Shape): Inferred[] {
   const { dtype, shape } = typeOf(node.inputs[0])
   if (!shape) return [{ type: { dtype } }]
   const spatial = shape.slice(1, -1)

@@ -156,6 +156,14 @@ export const microsoftFused = {
       b.emit('FusedMatMul', node.inputs, Object.fromEntries(node.attributes), { domain: MICROSOFT }),
     ],
   },
+  [`${MICROSOFT}::FusedMatMulActivation`]: {
+    infer: (node, ctx) => matmul['com.microsoft::FusedMatMul'].infer(node, ctx),
+    grad: 'none',
+    lower: (node, b) => {
+      const attributes = without(node, 'activation')
+      return [activated(node, b, b.emit('FusedMatMul', node.inputs, attributes, { domain: MICROSOFT }))]
+    },
+  },
   [`${MICROSOFT}::GemmFastGelu`]: {
     infer: productType,
     grad: 'none',

@@ -56,7 +56,7 @@ export function anglesAt(b: Builder, table: Value, ids: Value | null | undefined
 }
 
 /** x with its heads apart: as many as the attribute says, else of the size that a full rotation implies. */
-function apart(node: Node, b: Builder, x: Value, cos: Value): Value {
+export function apart(node: Node, b: Builder, x: Value, cos: Value): Value {
   const given = node.int('num_heads', 0)
   if (given > 0 || shapeOf(node, x).length !== 3) return splitHeads(node, b, x, Expr.of(given))
   const size = shapeOf(node, cos).at(-1)!.mul(2)

@@ -58,6 +58,14 @@ checkFamily(microsoftFused, {
   'com.microsoft::BiasAdd': [
     { inputs: [signed(2, 3, 4), signed(4), signed(2, 3, 4)], notInRuntime: noKernel },
   ],
+  'com.microsoft::FusedMatMulActivation': [
+    {
+      inputs: [floats([2, 2], [1, 2, 3, 4]), floats([2, 2], [1, -1, 2, 1])],
+      attributes: { transB: 1, alpha: float(0.5), activation: 'LeakyRelu', activation_alpha: float(0.1) },
+      // ½·A·Bᵀ = [[−½, 2], [−½, 5]]
+      expected: [[-0.05, 2, -0.05, 5]],
+    },
+  ],
   'com.microsoft::BiasSplitGelu': [{ inputs: [signed(2, 3, 8), signed(8)], notInRuntime: noKernel }],
   'com.microsoft::ExpandDims': [{ inputs: [signed(2, 3), as('int32', ints([-1], []))] }],
   'com.microsoft::Trilu': [{ inputs: [signed(3, 4), ints([1], [])], attributes: { upper: 0 }, ...noFloat16 }],
