@@ -3,6 +3,7 @@ import { CompileError } from '../src/errors.js'
 import { bindInputDims, inferGraph } from '../src/infer.js'
 import type { Model, Node } from '../src/ir.js'
 import type { OpTable } from '../src/op.js'
+import { whyUndefined } from '../src/ops/undefined.js'
 import { allGraphs } from '../src/order.js'
 import type { Pass } from './pass.js'
 import { moduleScope } from './scopes.js'
@@ -38,7 +39,10 @@ function refuseUnsupported(model: Model, table: OpTable): void {
       same.push(node)
     }
   if (found.size === 0) return
-  const lines = [...found].map(([op, nodes]) => `  ${op}: ${describeNodes(nodes)}`)
+  const lines = [...found].map(([op, nodes]) => {
+    const why = whyUndefined(op)
+    return `  ${op}: ${describeNodes(nodes)}${why ? `; ${why}` : ''}`
+  })
   throw new CompileError(
     'unsupported-operator',
     `the compiler has no definition of ${found.size === 1 ? 'an operator' : `${found.size} operators`} of this model:\n` +

@@ -8,7 +8,7 @@ from collections import OrderedDict
 import onnxruntime
 from onnxruntime.capi.onnxruntime_pybind11_state import get_all_operator_schema
 
-OLDEST, NEWEST = 7, 24
+OLDEST, NEWEST = 7, 26
 PLAIN = {
     "float": "float32", "double": "float64", "float16": "float16", "bfloat16": "bfloat16",
     "int8": "int8", "int16": "int16", "int32": "int32", "int64": "int64",
