@@ -212,9 +212,12 @@ class Opener {
     const fixed = fixedLength(this.model)
     const limit = positionLimit(this.model)
     if (fixed !== undefined && asked !== undefined && asked !== fixed)
-      throw new UsageError('bad-value', `length ${asked}: the model's sequences have exactly ${fixed} tokens`)
+      throw new UsageError(
+        'bad-value',
+        `a length (--seq) of ${asked}: the model's sequences have exactly ${fixed} tokens`,
+      )
     if (limit !== undefined && asked !== undefined && asked > limit)
-      throw new UsageError('bad-value', `length ${asked}: the model has ${limit} positions`)
+      throw new UsageError('bad-value', `a length (--seq) of ${asked}: the model has ${limit} positions`)
     return asked ?? fixed ?? Math.min(fallback, limit ?? fallback)
   }
 }

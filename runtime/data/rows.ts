@@ -1,4 +1,5 @@
 /** Records of files as examples of a task. */
+import { UsageError } from '../../src/errors.js'
 import { checkExample, counts, type Contract, type Dataset, type Example } from './example.js'
 import type { Row, Rows, Where } from './sources/source.js'
 import type { Encode, Task } from './tasks/task.js'
@@ -41,10 +42,20 @@ export function checkRows(rows: Rows, task: Pick<Task, 'check'>): void {
   }
 }
 
-/** Records with columns under other names: `names` has the task's name for each that is called otherwise in the file. */
+/**
+ * Records with columns under other names: `names` has the task's name for each that is called otherwise in the file.
+ * @throws UsageError `missing-column`
+ */
 export function renamed(rows: Rows, names: Readonly<Record<string, string>>): Rows {
   const pairs = Object.entries(names)
-  if (pairs.length === 0) return rows
+  if (pairs.length === 0 || rows.length === 0) return rows
+  const unknown = pairs.find(([, from]) => !rows.columns.includes(from))
+  if (unknown) {
+    throw new UsageError(
+      'missing-column',
+      `${rows.where(0)}: there is no column "${unknown[1]}" to be "${unknown[0]}"; there are ${rows.columns.join(', ')}`,
+    )
+  }
   const rename = (row: Row): Row => ({
     ...row,
     ...Object.fromEntries(pairs.map(([to, from]) => [to, row[from]])),

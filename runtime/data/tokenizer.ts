@@ -43,7 +43,8 @@ export function openTokenizer(file: string): TextTokenizer {
   const config = { ...beside('special_tokens_map.json'), ...beside('tokenizer_config.json') }
   const raw = readJson(found)
   try {
-    return wrap(found, new Tokenizer(raw, config), config)
+    const unknown = (raw.model as { unk_token?: unknown } | undefined)?.unk_token
+    return wrap(found, new Tokenizer(raw, config), config, tokenText(unknown))
   } catch (error) {
     if (error instanceof DropBPError) throw error
     throw notTokenizer(found, (error as Error).message, error)
@@ -57,7 +58,12 @@ export function tokenText(value: unknown): string | undefined {
   return typeof content === 'string' ? content : undefined
 }
 
-function wrap(name: string, tokenizer: Tokenizer, config: Record<string, unknown>): TextTokenizer {
+function wrap(
+  name: string,
+  tokenizer: Tokenizer,
+  config: Record<string, unknown>,
+  unknown: string | undefined,
+): TextTokenizer {
   const specials = Object.fromEntries(
     Object.entries(config).flatMap(([key, value]) => {
       const text = key.endsWith('_token') ? tokenText(value) : undefined
@@ -66,9 +72,22 @@ function wrap(name: string, tokenizer: Tokenizer, config: Record<string, unknown
   )
   const number = (key: string): number | undefined =>
     specials[key] === undefined ? undefined : tokenizer.token_to_id(specials[key])
+  const fallback = unknown === undefined ? undefined : tokenizer.token_to_id(unknown)
+  /** The library leaves a hole for a word that a word-level vocabulary lacks. */
+  const encode = (text: string): number[] => {
+    const ids: (number | undefined)[] = tokenizer.encode(text, { add_special_tokens: false }).ids
+    return ids.map((id) => {
+      const known = id ?? fallback
+      if (known !== undefined) return known
+      throw new DropBPError(
+        'unknown-word',
+        `${name}: no token for a part of ${JSON.stringify(text.slice(0, 60))}`,
+      )
+    })
+  }
   return {
     name,
-    encode: (text) => (text === '' ? [] : tokenizer.encode(text, { add_special_tokens: false }).ids),
+    encode: (text) => (text === '' ? [] : encode(text)),
     decode: (tokens) =>
       tokens.length === 0 ? '' : tokenizer.decode([...tokens], { clean_up_tokenization_spaces: false }),
     frame: frameOf(tokenizer),

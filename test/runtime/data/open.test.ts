@@ -117,6 +117,21 @@ describe('texts', () => {
   })
 })
 
+describe('words that a tokenizer lacks', () => {
+  const data = (): string => write('a.jsonl', jsonLines({ text: 'a x b' }))
+
+  it('are its unknown token, whatever number that has', async () => {
+    const vocab = { a: 0, b: 1, '?': 2 }
+    const tokenizer = wordTokenizer([], { model: { type: 'WordLevel', vocab, unk_token: '?' } })
+    expect(ids(await first(MODEL, { data: data(), tokenizer, batch: 1 }))).toEqual([[0, 2, 1]])
+  })
+
+  it('are refused where it has none', async () => {
+    const tokenizer = wordTokenizer([], { model: { type: 'WordLevel', vocab: { a: 0, b: 1 } } })
+    await expect(first(MODEL, { data: data(), tokenizer })).rejects.toMatchObject({ code: 'unknown-word' })
+  })
+})
+
 describe('completions', () => {
   const data = (): string =>
     write('a.jsonl', jsonLines({ prompt: 'ab', completion: 'cd' }, { prompt: 'e', completion: 'f' }))
@@ -390,6 +405,13 @@ describe('what does not fit', () => {
       () => ({ data: json({ text: 'a' }), task: 'completion' }),
       'missing-column',
       /trained on prompt and completion \(completion\)/,
+    ],
+    [
+      'a column that is not there under its other name',
+      BYTES,
+      () => ({ data: json({ a: 'b' }), columns: { text: 'c' } }),
+      'missing-column',
+      /a\.jsonl:1: there is no column "c" to be "text"; there are a/,
     ],
     [
       'a record without the column',

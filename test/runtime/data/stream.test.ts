@@ -39,4 +39,5 @@ it.each<[string, number, () => string]>([
     expect(told.distinct).toBeGreaterThanOrEqual(FILLER.length / 40)
     expect(told.megabytes).toBeLessThan(megabytes)
   },
+  180_000,
 )
