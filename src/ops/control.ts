@@ -1,11 +1,11 @@
 /** Control flow: type rules of If, Loop and Scan, and their gradients. What is known before the run is inlined instead. */
-import type { Node } from '../ir.js'
+import type { Graph, Node } from '../ir.js'
 import type { InferContext, Inferred, OpDef } from '../op.js'
 import type { Dim, Shape, TensorType } from '../types.js'
 import { ifGradient } from './control/if-gradient.js'
 import { bindLoop, bindScan } from './control/bind.js'
 import { loopGradient } from './control/loop-gradient.js'
-import { bodyOf } from './control/nested.js'
+import { bodyOf, isKnownAround } from './control/nested.js'
 import { normalizeAxis, typeOf } from './shapes.js'
 
 /** A type with every dimension replaced that only holds inside of a nested graph. */
@@ -38,20 +38,25 @@ function inferLoop(node: Node, ctx: InferContext): Inferred[] {
   return node.outputs.map((_, i) => {
     const type = typeOf(graph?.outputs[i + 1])
     const initial = i < carried ? typeOf(node.inputs[i + 2]).shape : undefined
-    const inner = outside(
-      type,
-      ctx,
-      i,
-      (d, axis) => d.constant !== undefined || d.equals(initial?.[axis] ?? -1),
-    )
-    return { type: i < carried ? inner : stacked(type, ctx, i, ctx.unknownDim(i, 0), 0) }
+    if (i >= carried) return { type: stacked(type, graph, ctx, i, ctx.unknownDim(i, 0), 0) }
+    const isKept = (d: Dim, axis: number) => d.constant !== undefined || d.equals(initial?.[axis] ?? -1)
+    return { type: outside(type, ctx, i, isKept) }
   })
 }
 
-/** A type with an axis of `length` inserted. */
-function stacked(type: TensorType, ctx: InferContext, output: number, length: Dim, axis: number): TensorType {
+/** The type of a body's result with an axis of `length` inserted. */
+function stacked(
+  type: TensorType,
+  body: Graph | undefined,
+  ctx: InferContext,
+  output: number,
+  length: Dim,
+  axis: number,
+): TensorType {
   const place = (at: number) => (at < axis ? at : at + 1)
-  const dims = type.shape?.map((d, at) => (d.constant !== undefined ? d : ctx.unknownDim(output, place(at))))
+  const dims = type.shape?.map((d, at) =>
+    body && isKnownAround(d, body, ctx.model) ? d : ctx.unknownDim(output, place(at)),
+  )
   return { dtype: type.dtype, shape: dims?.toSpliced(axis, 0, length) }
 }
 
@@ -64,7 +69,7 @@ function inferScan(node: Node, ctx: InferContext): Inferred[] {
     const type = typeOf(graph?.outputs[i])
     if (!type.shape) return { type }
     const axis = normalizeAxis(node, node.ints('scan_output_axes')?.[i - states] ?? 0, type.shape.length + 1)
-    return { type: stacked(type, ctx, i, length ?? ctx.unknownDim(i, axis), axis) }
+    return { type: stacked(type, graph, ctx, i, length ?? ctx.unknownDim(i, axis), axis) }
   })
 }
 

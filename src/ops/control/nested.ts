@@ -1,7 +1,8 @@
 /** Nested graphs of control-flow operators: what a backward graph reads of its forward one, and results. */
-import { Graph, Node, Value } from '../../ir.js'
+import { Graph, Node, Value, type Model } from '../../ir.js'
 import type { Builder } from '../../builder.js'
 import { nestedGraphs } from '../../order.js'
+import type { Dim } from '../../types.js'
 
 /** The nested graph in an attribute, where there is one. */
 export function bodyOf(node: Node, name = 'body'): Graph | undefined {
@@ -18,6 +19,21 @@ export function homeOf(value: Value): Graph | null {
 export function isWithin(value: Value, graph: Graph): boolean {
   for (let g = homeOf(value); g; g = g.owner?.graph ?? null) if (g === graph) return true
   return false
+}
+
+/** Whether a dimension is known around a graph: nothing that it is made of is read off a value of the graph. */
+export function isKnownAround(dim: Dim, graph: Graph, model: Model): boolean {
+  const isOuter = (name: string): boolean => {
+    const source = model.dimSources.get(name)
+    return source !== undefined && !isWithin(source.value, graph)
+  }
+  return dim.fold<boolean>({
+    constant: () => true,
+    atom: isOuter,
+    add: (a, b) => a && b,
+    mul: (a, b) => a && b,
+    call: (_fn, a, b) => a && b,
+  })
 }
 
 /** Makes a graph return `value`: one of its own nodes' outputs, once. ONNX forbids returning an outer value directly. */

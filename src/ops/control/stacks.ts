@@ -4,7 +4,7 @@ import { CompileError } from '../../errors.js'
 import { inferNode } from '../../infer.js'
 import { Value, type Node } from '../../ir.js'
 import type { Layout, Scanned } from './layout.js'
-import { addResult, isWithin } from './nested.js'
+import { addResult, isKnownAround } from './nested.js'
 
 /** Makes a forward loop return what its iterations compute. */
 export class Stacks {
@@ -44,13 +44,8 @@ export class Stacks {
   }
 
   private refuseChangingShape(value: Value): void {
-    const { model } = this.b
-    const isInner = (name: string): boolean => {
-      const source = model.dimSources.get(name)
-      return !source || isWithin(source.value, this.layout.body)
-    }
     const shape = value.type?.shape
-    if (shape && !shape.some((d) => [...d.atoms()].some(isInner))) return
+    if (shape?.every((d) => isKnownAround(d, this.layout.body, this.b.model))) return
     throw new CompileError(
       'no-gradient',
       `${this.node.op} (node "${this.node.name}") lies between a trainable parameter and the loss, and the shape of ` +

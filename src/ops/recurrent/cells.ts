@@ -45,7 +45,7 @@ const rnn: Cell = {
 
 /**
  * z, r = f(X·Wᵀ + H·Rᵀ + b), h = g(Xₕ + (r ⊙ H)·Rₕᵀ), or g(Xₕ + r ⊙ (H·Rₕᵀ + bₕ)) with `linear_before_reset`,
- * H' = (1 − z) ⊙ h + z ⊙ H
+ * H' = (1 − z) ⊙ h + z ⊙ H, as h − z ⊙ (h − H)
  */
 const gru: Cell = {
   gates: 3,
@@ -67,7 +67,8 @@ const gru: Cell = {
     const r = f!(b, clip(s, b.add(xr!, through(rr!, br))))
     const reset = isLinearBeforeReset(s.node) ? b.mul(r, through(rh!, bh)) : through(rh!, bh, b.mul(r, h))
     const candidate = g!(b, clip(s, b.add(xh!, reset)))
-    return [b.add(b.mul(b.sub(b.scalarLike(z, 1), z), candidate), b.mul(z, h))]
+    // Not a sum of two terms, which would look like a residual connection where h starts from a constant.
+    return [b.sub(candidate, b.mul(z, b.sub(candidate, h)))]
   },
 }
 
