@@ -7,7 +7,7 @@ import { isFloat } from '../types.js'
 import { broadcasting, sameAsInput, withKnown, type Combine } from './broadcast.js'
 import { compare, lazy, square, where } from './emit.js'
 import { map, zip } from './nd.js'
-import { bounds, maxOf, minOf } from './shapes.js'
+import { bounds, maxOf, minOf, constantNumbers } from './shapes.js'
 import { unary } from './unary.js'
 
 /** Definitions of element-wise arithmetic operators. */
@@ -110,14 +110,26 @@ export const arithmetic = {
     grad: (node, { b, dy }) => node.inputs.map(() => () => b.scale(dy(), 1 / node.inputs.length)),
     evaluate: (_node, operands) => [zip(present(operands), (...x) => x.reduce((a, b) => a + b) / x.length)],
   },
-  /** y = min(max(x, low), high); dx = dy where x = y, dlow = dy where x < y, dhigh = dy where x > y */
+  /**
+   * y = min(max(x, low), high); dx = dy where x = y, dlow = dy where x < y, dhigh = dy where x > y. Where low is above high,
+   * y is high.
+   */
   Clip: {
     infer: (node, ctx) =>
       sameAsInput(node, ctx).map((y) => withKnown(y, present(node.inputs), clipKnown(node))),
     grad: (node, { b, dy }) => {
       const [x, y] = [node.input(0), node.output()]
+      const [low, high] = [node.inputs[1], node.inputs[2]]
       const dyWhere = (op: 'Equal' | 'Less' | 'Greater') => () => where(b, compare(b, op, x, y), dy())
-      return [dyWhere('Equal'), dyWhere('Less'), dyWhere('Greater')]
+      const [least, most] = [constantNumbers(low), constantNumbers(high)]
+      if (!low || !high || (least && most && least[0]! <= most[0]!))
+        return [dyWhere('Equal'), dyWhere('Less'), dyWhere('Greater')]
+      const ordered = lazy(() => compare(b, 'LessOrEqual', low, high))
+      return [
+        () => where(b, ordered(), dyWhere('Equal')()),
+        () => where(b, ordered(), dyWhere('Less')()),
+        () => where(b, b.emit('And', [ordered(), compare(b, 'LessOrEqual', x, y)]), b.scalarLike(y, 0), dy()),
+      ]
     },
     evaluate: (_node, [x, low, high]) => [
       map(x!, (v) => Math.min(Math.max(v, low?.data[0] ?? -Infinity), high?.data[0] ?? Infinity)),

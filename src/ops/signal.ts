@@ -2,18 +2,11 @@
 import { dtypeOf, type Builder } from '../builder.js'
 import { Expr } from '../expr.js'
 import type { Node, Value } from '../ir.js'
-import {
-  invalid,
-  type GradContext,
-  type InferContext,
-  type Inferred,
-  type NdArray,
-  type OpDef,
-} from '../op.js'
+import { invalid, type InferContext, type Inferred, type NdArray, type OpDef } from '../op.js'
 import type { Dim, Shape } from '../types.js'
-import { assume } from './emit.js'
-import { nd, offsets, stridesOf } from './nd.js'
-import { constant, normalizeAxis, shapeOf, typeOf } from './shapes.js'
+import { dftGradient, evaluateDft, inferDft } from './dft.js'
+import { nd } from './nd.js'
+import { shapeOf, typeOf } from './shapes.js'
 
 /** Definitions of signal operators. */
 export const signal = {
@@ -37,7 +30,8 @@ export const signal = {
   },
   /**
    * Y = F·X along an axis, F the Fourier matrix, or F̄/n with `inverse`. dX = F̄ᵀ·dY = n·(inverse transform of dY), or
-   * (transform of dY)/n. Inputs: x [..., 1 or 2], dft_length, axis (−2 where absent).
+   * (transform of dY)/n. Inputs: x [..., 1 or 2], dft_length, axis (−2 where absent). With `inverse` and `onesided` x is the
+   * first half of a spectrum, and Y real.
    */
   DFT: {
     infer: inferDft,
@@ -85,84 +79,6 @@ function melFilters(node: Node, [bins, length, rate, lower, upper]: readonly num
     for (let row = top; row < to; row++) set(row, (to - row) / (to - top))
   }
   return weights
-}
-
-function dftAxis(node: Node, rank: number): number {
-  const axis = node.inputs[2] ? constant(node.inputs[2]) : -2
-  if (axis === undefined) throw invalid(node, 'an axis that is known before the run', 'a computed one')
-  return normalizeAxis(node, axis, rank)
-}
-
-/** How many elements are transformed: dft_length where given, else all. */
-function dftLength(node: Node, shape: Shape, ctx?: InferContext): Dim {
-  const axis = dftAxis(node, shape.length)
-  if (!node.inputs[1]) return shape[axis]!
-  return node.inputs[1].known?.[0] ?? ctx?.unknownDim(0, axis) ?? shape[axis]!
-}
-
-function isFlag(node: Node, name: string): boolean {
-  return node.int(name, 0) === 1
-}
-
-function inferDft(node: Node, ctx: InferContext): Inferred[] {
-  const { dtype, shape } = typeOf(node.inputs[0])
-  if (!shape) return [{ type: { dtype } }]
-  const length = dftLength(node, shape, ctx)
-  const kept = isFlag(node, 'onesided') ? length.div(2).add(1) : length
-  const dims = shape.with(dftAxis(node, shape.length), kept).with(-1, Expr.of(2))
-  return [{ type: { dtype, shape: dims } }]
-}
-
-function dftGradient(node: Node, { b, dy }: GradContext): Value {
-  const shape = shapeOf(node, node.input(0))
-  const axis = dftAxis(node, shape.length)
-  const length = dftLength(node, shape)
-  const inverse = isFlag(node, 'inverse')
-  const whole = resized(b, dy(), axis, length)
-  const turned = b.emit('DFT', [whole, null, b.scalar('int64', axis)], { inverse: inverse ? 0 : 1 })
-  const n = b.cast(b.dim(length), turned.type!.dtype)
-  const scaled = inverse ? b.div(turned, n) : b.mul(turned, n)
-  const real = shape.at(-1)!.constant === 1 ? resized(b, scaled, shape.length - 1, Expr.one) : scaled
-  return resized(b, real, axis, shape[axis]!)
-}
-
-/** `x` cut or padded with zeros to `length` along an axis. */
-function resized(b: Builder, x: Value, axis: number, length: Dim): Value {
-  const dims = x.type!.shape!
-  if (dims[axis]!.equals(length)) return x
-  const missing = length.sub(dims[axis]!)
-  const more = missing.max(0)
-  const padded = more.equals(0) ? x : b.emit('Pad', [x, b.shape([Expr.zero, more]), null, b.ints([axis])])
-  return assume(
-    b.emit('Slice', [padded, b.ints([0]), b.dim(length), b.ints([axis])]),
-    dims.with(axis, length),
-  )
-}
-
-function evaluateDft(node: Node, [x, length, axisInput]: readonly (NdArray | undefined)[]): NdArray[] {
-  const rank = x!.shape.length
-  const axis = normalizeAxis(node, axisInput?.data[0] ?? -2, rank)
-  const n = length?.data[0] ?? x!.shape[axis]!
-  const kept = isFlag(node, 'onesided') ? Math.floor(n / 2) + 1 : n
-  const inverse = isFlag(node, 'inverse')
-  const y = nd(x!.dtype, x!.shape.with(axis, kept).with(-1, 2), 0)
-  const lines = x!.shape.map((d, i) => (i === axis || i === rank - 1 ? 1 : d))
-  const [from, to] = [offsets(lines, stridesOf(x!.shape)), offsets(lines, stridesOf(y.shape))]
-  const [step, stride] = [stridesOf(x!.shape)[axis]!, stridesOf(y.shape)[axis]!]
-  const used = Math.min(n, x!.shape[axis]!)
-  from.forEach((start, line) => {
-    for (let k = 0; k < kept; k++) {
-      for (let i = 0; i < used; i++) {
-        const angle = ((inverse ? 2 : -2) * Math.PI * i * k) / n
-        const [c, s] = [Math.cos(angle) / (inverse ? n : 1), Math.sin(angle) / (inverse ? n : 1)]
-        const re = x!.data[start + i * step]!
-        const im = x!.shape.at(-1) === 2 ? x!.data[start + i * step + 1]! : 0
-        y.data[to[line]! + k * stride]! += re * c - im * s
-        y.data[to[line]! + k * stride + 1]! += re * s + im * c
-      }
-    }
-  })
-  return [y]
 }
 
 /** Length of a frame, and how many there are. */

@@ -4,7 +4,7 @@ import type { Node, Value } from '../ir.js'
 import type { NdArray, OpDef } from '../op.js'
 import { sameAsInput } from './broadcast.js'
 import { mapLines } from './nd.js'
-import { normalizeAxis } from './shapes.js'
+import { constantNumbers, normalizeAxis } from './shapes.js'
 
 /** Definitions of the softmax family. */
 export const softmax = {
@@ -33,17 +33,30 @@ export const softmax = {
 } satisfies Record<string, OpDef>
 
 /**
- * The value after a guard `Where(IsNaN(y), 0, y)`, which exporters put behind a softmax whose rows may be masked entirely;
- * `y` itself where there is none. Gradients made of `y` would turn the zero cotangent of such a row into NaN.
+ * The value after a guard `Where(IsNaN(y), 0, y)`, which exporters put behind a softmax whose rows may be masked entirely, or
+ * `Where(row, 0, y)` with one condition a row, as ONNX's own Attention is written; `y` itself where there is none. Gradients
+ * made of `y` would turn the zero cotangent of such a row into NaN.
  */
 export function withoutNaN(y: Value): Value {
-  for (const test of y.users.filter((n) => n.op === 'IsNaN')) {
-    const guard = test
-      .output()
-      .users.find((n) => n.op === 'Where' && n.inputs[0] === test.output() && n.inputs[2] === y)
-    if (guard) return guard.output()
-  }
-  return y
+  const guards = y.users.filter((n) => n.op === 'Where' && n.inputs[2] === y)
+  const guard = guards.find(
+    (n) => n.input(0).producer?.op === 'IsNaN' && n.input(0).producer!.inputs[0] === y,
+  )
+  if (guard) return guard.output()
+  const only = guards.length === 1 && y.uses.size === 1 ? guards[0] : undefined
+  return only && isRowwise(only.input(0), y) && isZero(only.input(1)) ? only.output() : y
+}
+
+/** Whether a condition is the same along the last axis of `y`. */
+function isRowwise(condition: Value, y: Value): boolean {
+  const last = condition.type?.shape?.at(-1)
+  return last?.constant === 1 && condition.type!.shape!.length === y.type?.shape?.length
+}
+
+function isZero(value: Value): boolean {
+  const node = value.producer
+  if (node?.op === 'CastLike' || node?.op === 'Cast') return isZero(node.input(0))
+  return constantNumbers(value)?.every((x) => x === 0) ?? false
 }
 
 /** x − ln Σeˣ of a line. */

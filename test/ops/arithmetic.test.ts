@@ -105,6 +105,7 @@ checkFamily(arithmetic, {
   Clip: [
     { about: 'constant bounds', inputs: [x, constant(floats([], [-0.7])), constant(floats([], [0.9]))] },
     { about: 'fed bounds', inputs: [x, floats([], [-0.7]), floats([], [0.9])] },
+    { about: 'lower bound above the upper one', inputs: [x, floats([], [0.9]), floats([], [-0.7])] },
     { about: 'upper bound only', inputs: [x, null, constant(floats([], [0.4]))] },
     { about: 'no bounds', inputs: [x] },
     { about: 'known integers', inputs: [ints([-3, 0, 5, 9]), ints([0], []), ints([7], [])] },

@@ -33,6 +33,17 @@ checkFamily(signal, {
     dft('one-sided, odd', { inputs: [signed(2, 5, 1)], attributes: { onesided: 1 } }),
     dft('first axis', { inputs: [signed(5, 2, 2), null, ints([0], [])] }),
     dft('longer', { inputs: [signed(2, 5, 1), ints([8], [])], attributes: { onesided: 1 } }),
+    ...[
+      [3, 5],
+      [3, 4],
+      [4, 7],
+    ].map(([bins, length]) =>
+      dft(`of ${bins} bins to ${length} real numbers`, {
+        inputs: [signed(2, bins!, 2), ints([length!], [])],
+        attributes: { inverse: 1, onesided: 1 },
+      }),
+    ),
+    dft('to real numbers', { inputs: [signed(2, 4, 2)], attributes: { inverse: 1, onesided: 1 } }),
     dft('shorter', { inputs: [signed(2, 7, 2), ints([4], [])] }),
   ],
   STFT: [

@@ -1,4 +1,6 @@
+import { test } from 'vitest'
 import { softmax } from '../../src/ops/softmax.js'
+import { differentiateProgram, expectGradients } from '../helpers/gradients.js'
 import { checkFamily, floats, signed, uniform, type Sample } from './harness.js'
 
 const samples: Sample[] = [
@@ -21,4 +23,25 @@ checkFamily(softmax, {
     ...samples,
     { about: 'ties', inputs: [floats([2, 3], [1, 1, 0, 2, 3, 3])], notDifferentiated: 'jump' },
   ],
+})
+
+/** The first row is masked entirely. */
+const guarded = (guard: string): string => `g (float[2, 3] x) => (float loss)
+  <float[2, 3] kept = {0, 0, 0, 1, 1, 0}, float[3] w = {1, 3, -2}, float zero = {0}, int64[1] last = {-1}> {
+    bias = Log (kept)
+    scores = Add (x, bias)
+    p = Softmax (scores)
+    ${guard}
+    weighted = Mul (q, w)
+    loss = ReduceSum <keepdims = 0> (weighted)
+  }`
+
+test.each([
+  ['of NaN', 'lost = IsNaN (p)  q = Where (lost, zero, p)'],
+  [
+    'of rows',
+    'most = ReduceMax (bias, last)  none = Log (zero)  lost = Equal (most, none)  q = Where (lost, zero, p)',
+  ],
+])('a guard %s keeps NaN out of the gradient', async (_what, guard) => {
+  await expectGradients(differentiateProgram(guarded(guard)))
 })
