@@ -3,9 +3,13 @@ import type { Graph, Node, Value } from '../../src/ir.js'
 import { Layout } from '../../src/ops/control/layout.js'
 import { removeDeadNodes } from '../../src/order.js'
 
+/** Operators none of whose outputs may be left out. */
+const COMPLETE: ReadonlySet<string> = new Set(['DynamicQuantizeLinear', 'Split', 'TopK'])
+
 /** Drops outputs that nobody reads: trailing ones but for the first, and any that a nested graph computes. */
 export function trimOutputs(node: Node, isRead: (v: Value) => boolean = (v) => v.uses.size > 0): void {
   if (node.subgraphs.length > 0) return trimResults(node, isRead)
+  if (node.domain === '' && COMPLETE.has(node.op)) return
   while (node.outputs.length > 1 && !isRead(node.outputs.at(-1)!)) node.outputs.pop()
 }
 

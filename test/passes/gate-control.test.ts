@@ -1,5 +1,7 @@
 /** Gates around, above and below run-time control flow: gated graphs against the flat one under every mask. */
 import { describe, expect, test } from 'vitest'
+import { trimOutputs } from '../../passes/gating/trim.js'
+import { parseModel } from '../../src/text.js'
 import { compileProgram, expectAgreement } from '../helpers/gated.js'
 
 /** Conditions that hold and do not, both decided by data. */
@@ -83,4 +85,11 @@ test('a dropped branch keeps nothing of its If', () => {
   expect(inner!.outputs).toHaveLength(1)
   const [, taken] = inner!.subgraphs.find(([name]) => name === 'then_branch')!
   expect([...taken.nodes].map((n) => n.op)).toEqual(['MatMul', 'Tanh'])
+})
+
+test('outputs that an operator must have are kept where nobody reads them', () => {
+  const split = 'a, b = Split <axis = 1> (x, parts)  y = Neg (a)'
+  const { graph } = parseModel(`g (float[2, 4] x) => (float[2, 2] y) <int64[2] parts = {2, 2}> { ${split} }`)
+  for (const node of graph.nodes) trimOutputs(node)
+  expect([...graph.nodes].map((n) => n.outputs.length)).toEqual([2, 1])
 })
