@@ -3,7 +3,7 @@ import { Builder } from '../src/builder.js'
 import { isDraw } from '../src/draws.js'
 import { cloneModel, type ValueMap } from '../src/clone.js'
 import { Expr } from '../src/expr.js'
-import { KNOWN_LIMIT, prepareInitializer } from '../src/infer.js'
+import { prepareInitializer } from '../src/infer.js'
 import { Graph, Node, Value, type Attribute, type Model } from '../src/ir.js'
 import { DOMAIN } from '../src/ops/dropbp.js'
 import type { OpTable } from '../src/op.js'
@@ -158,11 +158,14 @@ function exposeParameters(model: Model, parameters: readonly Parameter[], map: V
   }
 }
 
+/** Elements of a tensor that is worth a cast in the graph. */
+const WORTH_NARROWING = 256
+
 /** Weights that are computed with as float32 stay as narrow in the file as the source has them. */
 function storeNarrow(model: Model, table: OpTable): void {
   const { graph } = model
   for (const value of [...graph.initializers]) {
-    const data = value.data!.size > KNOWN_LIMIT && narrowed(value.data!)
+    const data = value.data!.size >= WORTH_NARROWING && narrowed(value.data!)
     if (!data) continue
     const stored = graph.addInitializer(`${value.name}_${data.dtype}`, data)
     prepareInitializer(stored)

@@ -7,6 +7,7 @@ import os from 'node:os'
 import path from 'node:path'
 import ort from 'onnxruntime-node'
 import { afterAll, describe, expect, test } from 'vitest'
+import { sizeOf } from '../../src/host-tensor.js'
 import { readSafetensors, type HostTensor } from '../../runtime/index.js'
 import { compile, type Manifest } from '../../src/index.js'
 
@@ -50,6 +51,36 @@ describe.each(names)('%s', (name) => {
       compare(about, manifest, reference, mask, results, TOLERANCE[about.dtype])
     }
     await session.release()
+  })
+
+  test.runIf(about.dtype !== 'float64')('frozen weights stay half in the file', () => {
+    const request = { loss: { kind: LOSSES[about.kind] }, train: ['*{norm,ln_,LayerNorm}*'] }
+    const { training, manifest } = compile(path.join(HERE, `${name}.onnx`), request)
+    const frozen = manifest.parameters.filter(
+      (p) => !p.trainable && p.shape.length === 2 && sizeOf(p.shape) >= 256,
+    )
+    expect(frozen.length).toBeGreaterThan(2)
+    const stored = new Map([...training.graph.initializers].map((v) => [v.name, v]))
+    for (const p of frozen) {
+      if (p.source.dtype === undefined) continue // folded as float32 by the exporter
+      const value = stored.get(`${p.name}_${about.dtype}`)
+      expect(value?.data?.dtype, p.name).toBe(about.dtype)
+      expect(value!.users.map((n) => n.op)).toEqual(['Cast'])
+    }
+  })
+
+  test.runIf(about.dtype === 'bfloat16')('bfloat16 arithmetic needs no loss scaling', () => {
+    const { training, manifest } = compile(path.join(HERE, `${name}.onnx`), {
+      loss: { kind: LOSSES[about.kind] },
+      precision: 'source',
+    })
+    expect([manifest.arithmetic, manifest.loss.scale]).toEqual(['bfloat16', undefined])
+    const first = manifest.parameters.find((p) => p.trainable)!
+    const input = training.graph.inputs.find((v) => v.name === first.input)!
+    expect(input.type!.dtype).toBe('float32')
+    const casts = input.users.filter((n) => n.op === 'Cast')
+    expect(casts).toHaveLength(1)
+    expect(casts[0]!.output().type!.dtype).toBe('bfloat16')
   })
 
   test.runIf(about.dtype === 'float16')('gradients in float16, with float32 masters', async () => {
