@@ -149,6 +149,15 @@ const castByName: Rewrite = (node) => {
   node.attributes.set('to', int(code))
 }
 
+/** Whose type is asked for need not be kept alive: `Cast`. */
+const castLike: Rewrite = (node) => {
+  const code = ELEMENT_TYPE[node.inputs[1]?.type?.dtype ?? 'other']
+  if (code === undefined) return
+  node.setInputs([node.input(0)])
+  node.attributes.set('to', int(code))
+  return renameNode(node, 'Cast')
+}
+
 /** Before opset 20 the axis was an attribute, and the first one after the batch by default. */
 const dftAxis: Rewrite = (node, b) => {
   setInput(node, 2, b.scalar('int64', node.int('axis', 1)))
@@ -187,6 +196,7 @@ const CHANGES: Readonly<Record<string, readonly Change[]>> = {
   BatchNormalization: [{ since: 14, rewrite: batchNormalization }],
   // Exporters wrote names long after opset 6.
   Cast: [{ since: NEWEST_OPSET + 1, rewrite: castByName }],
+  CastLike: [{ since: NEWEST_OPSET + 1, rewrite: castLike }],
   Clip: [{ since: 11, rewrite: all(floatToInput('min', 1), floatToInput('max', 2)) }],
   DFT: [{ since: 20, rewrite: dftAxis }],
   Dropout: [{ since: 12, rewrite: inferenceDropout }],

@@ -5,6 +5,7 @@ import type { NdArray, OpDef } from '../op.js'
 import { sameAsInput } from './broadcast.js'
 import { mapLines } from './nd.js'
 import { constantNumbers, normalizeAxis } from './shapes.js'
+import { isFloat } from '../types.js'
 
 /** Definitions of the softmax family. */
 export const softmax = {
@@ -13,7 +14,7 @@ export const softmax = {
     infer: sameAsInput,
     grad: (node, { b, dy }) => [
       () => {
-        const y = withoutNaN(node.output())
+        const y = b.cast(withoutNaN(node.output()), node.output().type!.dtype)
         const product = b.mul(y, dy())
         return b.sub(product, b.mul(y, sumLines(b, node, product)))
       },
@@ -43,14 +44,19 @@ export function withoutNaN(y: Value): Value {
     (n) => n.input(0).producer?.op === 'IsNaN' && n.input(0).producer!.inputs[0] === y,
   )
   if (guard) return guard.output()
-  const only = guards.length === 1 && y.uses.size === 1 ? guards[0] : undefined
-  return only && isRowwise(only.input(0), y) && isZero(only.input(1)) ? only.output() : y
+  if (y.uses.size !== 1) return y
+  const [user] = y.users
+  if (user?.op === 'Cast' && isFloat(user.output().type?.dtype)) {
+    const cast = withoutNaN(user.output())
+    return cast === user.output() ? y : cast
+  }
+  const byRow = guards.length === 1 && isRowwise(user!.input(0)) && isZero(user!.input(1))
+  return byRow ? user!.output() : y
 }
 
-/** Whether a condition is the same along the last axis of `y`. */
-function isRowwise(condition: Value, y: Value): boolean {
-  const last = condition.type?.shape?.at(-1)
-  return last?.constant === 1 && condition.type!.shape!.length === y.type?.shape?.length
+/** Whether a condition is the same along the last axis of what it is broadcast to. */
+function isRowwise(condition: Value): boolean {
+  return condition.type?.shape?.at(-1)?.constant === 1
 }
 
 function isZero(value: Value): boolean {

@@ -182,6 +182,13 @@ describe('older operator forms compute the same', () => {
     expect(got.y!.data.map((v) => v.toFixed(4))).toEqual(expected.y!.data.map((v) => v.toFixed(4)))
   })
 
+  it('CastLike is a Cast, which does not keep what it is like alive', () => {
+    const [cast] = canonical(
+      at(20, 'g (float[2] x, float16[n] like) => (float16[2] y) { y = CastLike (x, like) }'),
+    ).graph.nodes
+    expect([cast!.op, cast!.inputs.length, cast!.int('to', 0)]).toEqual(['Cast', 1, 10])
+  })
+
   it('names of types become numbers', () => {
     const [cast] = canonical(at(9, 'g (float[2] x) => (int64[2] y) { y = Cast <to = "INT64"> (x) }')).graph
       .nodes
