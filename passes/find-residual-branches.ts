@@ -1,9 +1,9 @@
 /** Finds the branches whose backward can be dropped. */
-import type { Node } from '../src/ir.js'
+import type { Node, Value } from '../src/ir.js'
 import type { SiteKind } from '../src/manifest.js'
-import { topologicalOrder } from '../src/order.js'
+import { outermost, topologicalOrder } from '../src/order.js'
 import { selection } from './globs.js'
-import type { CompileContext, Pass, Site } from './pass.js'
+import type { CompileContext, Parameter, Pass, Site } from './pass.js'
 import { branchesOf, multipliesParameter, type Branch } from './residual/branches.js'
 import { traceFlow, type Flow } from './residual/flow.js'
 import { kindOf } from './residual/kinds.js'
@@ -15,7 +15,8 @@ export const findResidualBranches: Pass = {
   purpose:
     'Finds the residual branches: terms of a sum that are computed from another term of it, with parameters of their own.',
   needs: 'ctx.parameters and ctx.loss',
-  leaves: 'ctx.sites in execution order, and ctx.declined with reasons; the graph is unchanged',
+  leaves:
+    'ctx.sites in execution order, the sites that read each parameter, ctx.declined with reasons; the graph is unchanged',
   run(ctx) {
     const { model, table, parameters, loss } = ctx
     const flow = traceFlow(
@@ -27,6 +28,7 @@ export const findResidualBranches: Pass = {
     const position = new Map(topologicalOrder(model.graph).map((node, i) => [node, i]))
     const found = findBranches(ctx, flow, position)
     ctx.sites = chooseSites(ctx, nameSites(found, flow, position))
+    for (const parameter of parameters) parameter.readIn = readersOf(parameter.value, ctx.sites)
     if (ctx.sites.length === 0) ctx.notes.push('no residual branch was found: there is nothing to drop')
   },
 }
@@ -71,6 +73,22 @@ function nameSites(found: readonly Found[], flow: Flow, position: Position): Sit
     branch: branch.term.value,
     region: branch.region,
   }))
+}
+
+/** Which branches read a value, and whether nothing else does. */
+function readersOf(value: Value, sites: readonly Site[]): Map<string, 'alone' | 'shared'> {
+  const readers = value.users.map(outermost)
+  const found = new Map<string, 'alone' | 'shared'>()
+  for (const { name, region } of sites) {
+    const inside = readers.filter((node) => region.has(node)).length
+    if (inside > 0) found.set(name, inside === readers.length ? 'alone' : 'shared')
+  }
+  return found
+}
+
+/** Names of the sites whose branch alone reads a parameter; several where branches are nested. */
+export function ownersOf({ readIn }: Parameter): string[] {
+  return [...(readIn ?? [])].filter(([, how]) => how === 'alone').map(([name]) => name)
 }
 
 /** Keeps the sites that `--sites` names. */

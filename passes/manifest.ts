@@ -120,7 +120,6 @@ function siteSpec(ctx: CompileContext, site: Site): SiteSpec {
 
 function parameterSpec(ctx: CompileContext, p: Parameter): ParameterSpec {
   const present = ctx.differentiated!.presentWhen.get(p) ?? []
-  const sites = ctx.sites.filter((s) => present.some((term) => term.includes(s.index)))
   return {
     name: p.name,
     input: p.trainable ? p.name : null,
@@ -136,7 +135,7 @@ function parameterSpec(ctx: CompileContext, p: Parameter): ParameterSpec {
       uses: p.uses,
       ...(p.sourceType && { dtype: p.sourceType }),
     },
-    sites: sites.map((s) => s.name),
+    sites: [...(p.readIn?.keys() ?? [])],
     presentWhen: present.map((term) => term.map((k) => ctx.sites[k]!.name)),
   }
 }

@@ -50,6 +50,8 @@ export interface Parameter {
   aliases: string[]
   /** Names of the source's nodes that read this parameter, where the initializer holds several. */
   uses?: string[]
+  /** Sites whose branch reads it, by name, and whether that branch alone does; set by find-residual-branches. */
+  readIn?: ReadonlyMap<string, 'alone' | 'shared'>
 }
 
 /** A residual branch. */

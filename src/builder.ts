@@ -1,5 +1,5 @@
 /** Typed node emitter: every node that a pass or a gradient rule makes goes through here and has its type at once. */
-import { dimSource } from './dim-source.js'
+import { dimSource, isReadable } from './dim-source.js'
 import { Expr } from './expr.js'
 import { inferNode, prepareInitializer } from './infer.js'
 import { Node, Value, type Attribute, type Graph, type Model } from './ir.js'
@@ -114,16 +114,7 @@ export class Builder {
 
   /** Whether dimensions can be read here: their sources lie in this graph, or in one around it. */
   canRead(dims: Shape): boolean {
-    return dims.every((d) =>
-      [...d.symbols()].every((name) => this.isVisible(this.model.dimSources.get(name)?.value)),
-    )
-  }
-
-  private isVisible(value: Value | undefined): boolean {
-    const home = value?.producer ? value.producer.graph : value?.owner
-    for (let graph: Graph | null = this.graph; graph; graph = graph.owner?.graph ?? null)
-      if (graph === home) return true
-    return false
+    return dims.every((d) => [...d.symbols()].every((name) => isReadable(this.model, name, this.graph)))
   }
 
   /** One dimension as an int64 vector of length 1. */

@@ -30,6 +30,12 @@ export function dimSource(model: Model, name: string, graph: Graph): DimSource {
   )
 }
 
+/** Whether a dimension's known place is in scope of `graph`. */
+export function isReadable(model: Model, name: string, graph: Graph): boolean {
+  const source = model.dimSources.get(name)
+  return source !== undefined && isVisible(source.value, graph)
+}
+
 function homeOf(value: Value): Graph | null {
   return value.producer ? value.producer.graph : value.owner
 }

@@ -4,16 +4,17 @@ import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { compileModel } from '../../passes/compile.js'
-import { findResidualBranches } from '../../passes/find-residual-branches.js'
+import { ownersOf } from '../../passes/find-residual-branches.js'
 import { checkCompiled } from '../../src/cli/check/check.js'
 import type { CheckSubject } from '../../src/cli/check/bench.js'
 import { referenceLoss } from '../../src/cli/check/reference-loss.js'
 import type { CheckReport } from '../../src/cli/check/results.js'
-import { ownership, type Ownership } from '../../src/cli/compile/ownership.js'
 import { Node, Value, type Model } from '../../src/ir.js'
 import type { Manifest } from '../../src/manifest.js'
 import { loadModel, saveModel } from '../../src/onnx/index.js'
 import { Tensor } from '../../src/tensor.js'
+import { parseModel } from '../../src/text.js'
+import { runCompile } from '../helpers/run-compile.js'
 
 const GPT2 = path.resolve(import.meta.dirname, '../models/gpt2.onnx')
 
@@ -22,10 +23,7 @@ let subject: CheckSubject
 beforeAll(() => {
   root = fs.mkdtempSync(path.join(os.tmpdir(), 'dropbp-check-'))
   const source = loadModel(GPT2)
-  let owners: Ownership = new Map()
-  const { manifest, context, write } = compileModel(source, {
-    listener: { after: (pass, ctx) => pass === findResidualBranches && (owners = ownership(ctx)) },
-  })
+  const { manifest, context, write } = compileModel(source)
   write(path.join(root, 'right'))
   const lossOutput = context.loss!.from!
   subject = {
@@ -34,7 +32,7 @@ beforeAll(() => {
     source,
     sourceFile: GPT2,
     lossOutput,
-    owners,
+    owners: new Map(context.parameters.map((p) => [p.name, ownersOf(p)])),
     flat: false,
   }
 }, 60_000)
@@ -159,3 +157,33 @@ describe('reference losses', () => {
     expect(referenceLoss({ kind: 'output', output: 'loss', labels: null }, tensor([], [3]), null)).toBe(3)
   })
 })
+
+test('a decoder with cached keys and values, before and after its logits, is checked with an empty cache', async () => {
+  const text = `<ir_version: 10, opset_import: ["" : 20]>
+    decoder (int64[batch, seq] input_ids, int64[batch, total] attention_mask, float[batch, past, 4] "past_key_values.0.key", bool[1] use_cache_branch)
+      => (float[batch, all, 4] "present.0.key", float[batch, seq, 6] logits)
+      <float[6, 4] "wte.weight" = {${wave(24)}}, float[4, 4] "k.weight" = {${wave(16)}}, float[4, 6] "head.weight" = {${wave(24)}}, int64[1] one = {1}, int64[1] two = {2}> {
+        x = Gather ("wte.weight", input_ids)
+        now = MatMul (x, "k.weight")
+        "present.0.key" = Concat <axis = 1> ("past_key_values.0.key", now)
+        scores = Einsum <equation = "bqc,bkc->bqk"> (x, "present.0.key")
+        open = Cast <to = 1> (attention_mask)
+        wide = Unsqueeze (open, one)
+        shares = Softmax <axis = -1> (scores)
+        seen = Mul (shares, wide)
+        read = MatMul (seen, "present.0.key")
+        y = Add (x, read)
+        logits = MatMul (y, "head.weight")
+      }`
+  const file = path.join(root, 'past.onnx')
+  saveModel(parseModel(text), file)
+  const ran = await runCompile([file, '--dry-run', '--check', '--json', '--loss', 'causal-lm'])
+  expect(ran.err).toBe('')
+  const { check } = JSON.parse(ran.out) as { check: CheckReport }
+  expect(check.passed).toBe(true)
+  expect(check.dims).toEqual({ batch: 2, seq: 8 })
+})
+
+function wave(n: number): string[] {
+  return Array.from({ length: n }, (_, i) => Math.sin(i + 1).toFixed(3))
+}

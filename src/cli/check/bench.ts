@@ -7,12 +7,12 @@ import {
   type Session,
   type TrainableSpec,
 } from '../../../runtime/index.js'
-import { floatsOf, scalar, type HostTensor } from '../../host-tensor.js'
-import type { Model } from '../../ir.js'
+import { evaluateExpr } from '../../expr.js'
+import { floatsOf, scalar, zeros, type HostTensor } from '../../host-tensor.js'
+import type { Model, Value } from '../../ir.js'
 import type { Manifest } from '../../manifest.js'
 import { readSafetensors } from '../../safetensors.js'
 import { isFloat, type DType } from '../../types.js'
-import type { Ownership } from '../compile/ownership.js'
 import { randomInput, randomLabels, type Dims } from './data.js'
 
 /** Tensors by name. */
@@ -27,8 +27,8 @@ export interface CheckSubject {
   sourceFile: string
   /** Which of the source model's outputs the loss is, or is computed from. */
   lossOutput: number
-  /** Sites whose branch alone reads a parameter. */
-  owners: Ownership
+  /** Names of the sites whose branch alone reads a parameter, by its name. */
+  owners: ReadonlyMap<string, readonly string[]>
   /** Whether the training graph is ungated: gradients of dropped branches are zeros. */
   flat: boolean
 }
@@ -46,7 +46,8 @@ const ROUNDING: Readonly<Record<string, number>> = { float16: 2 ** -11, bfloat16
 export class Bench {
   readonly manifest: Manifest
   readonly source: Model
-  /** The source model's inputs. */
+  /** The source model's inputs, and those of them that the compiled graphs have. */
+  readonly sourceInputs: Tensors
   readonly inputs: Tensors
   readonly labels: HostTensor | null
   /** Trainable parameters by name. */
@@ -66,7 +67,8 @@ export class Bench {
     const random = Random.seeded(1)
     this.manifest = manifest
     this.source = source
-    this.inputs = randomInputs(source, manifest, dims, random)
+    this.sourceInputs = randomInputs(source, manifest, dims, random)
+    this.inputs = Object.fromEntries(manifest.inputs.map(({ name }) => [name, this.sourceInputs[name]!]))
     this.labels = manifest.loss.labels && randomLabels(manifest.loss, dims, random)
     this.weights = readSafetensors(path.join(directory, manifest.checkpoint))
     this.trainable = trainableParameters(manifest)
@@ -137,14 +139,24 @@ export class Bench {
   }
 }
 
+/** Inputs of the source model; those that compiling took away are what it took them for: an empty cache, no cache branch. */
 function randomInputs(source: Model, manifest: Manifest, dims: Dims, random: Random): Tensors {
-  const limits = new Map(manifest.inputs.map((spec) => [spec.name, spec.limit]))
+  const kept = new Map(manifest.inputs.map((spec) => [spec.name, spec]))
   return Object.fromEntries(
-    source.graph.inputs.map(({ name, type }) => {
-      const shape = type!.shape!.map((d) => d.constant ?? String(d))
-      return [name, randomInput({ name, dtype: type!.dtype, shape, limit: limits.get(name) }, dims, random)]
+    source.graph.inputs.map((input) => {
+      const spec = kept.get(input.name)
+      return [input.name, spec ? randomInput(spec, dims, random) : absentInput(input, dims)]
     }),
   )
+}
+
+/** Zeros, empty along every dimension that no input of the compiled graphs has. */
+function absentInput({ type }: Value, dims: Dims): HostTensor {
+  const shape = type!.shape!.map((d) => {
+    const known = Object.fromEntries([...d.symbols()].map((name) => [name, dims[name] ?? 0]))
+    return evaluateExpr(String(d), known)
+  })
+  return zeros(type!.dtype, shape)
 }
 
 /** The elements as numbers. */

@@ -7,7 +7,7 @@ import { compared, distance, relativeError, type CheckResult } from './results.j
 /** The source model's outputs, in its order. */
 export async function sourceOutputs(bench: Bench): Promise<HostTensor[]> {
   const session = await bench.open('source')
-  const results = await bench.run(session, bench.inputs)
+  const results = await bench.run(session, bench.sourceInputs)
   return bench.source.graph.outputs.map((v) => results[v.name]!)
 }
 
@@ -15,8 +15,9 @@ export async function sourceOutputs(bench: Bench): Promise<HostTensor[]> {
 export async function checkAnnotated(bench: Bench, expected: readonly HostTensor[]): Promise<CheckResult> {
   const session = await bench.open('annotated')
   const results = await bench.run(session, bench.inputs)
-  const errors = session.outputs.map((name, i) =>
-    relativeError(numbersOf(results[name]!), numbersOf(expected[i]!)),
+  const order = bench.source.graph.outputs.map((v) => v.name)
+  const errors = session.outputs.map((name) =>
+    relativeError(numbersOf(results[name]!), numbersOf(expected[order.indexOf(name)]!)),
   )
   return compared(
     'annotated model',

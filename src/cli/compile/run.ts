@@ -4,7 +4,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { compileModel, type Compilation } from '../../../passes/compile.js'
 import type { CompileContext } from '../../../passes/pass.js'
-import { findResidualBranches } from '../../../passes/find-residual-branches.js'
+import { ownersOf } from '../../../passes/find-residual-branches.js'
 import { pipeline, type PassListener } from '../../../passes/pipeline.js'
 import { checkOutput, StagedDirectory } from '../../directory.js'
 import { CompileError, IOError } from '../../errors.js'
@@ -16,7 +16,6 @@ import type { CheckReport } from '../check/results.js'
 import type { Console } from '../console.js'
 import type { CompileCommand } from './flags.js'
 import { withCleanUp, yieldToSignals } from './interrupt.js'
-import { ownership, type Ownership } from './ownership.js'
 import { Progress } from './progress.js'
 import { printFound, printReport } from './report.js'
 import { listFiles, summarise, type Summary } from './summary.js'
@@ -37,7 +36,6 @@ const BINDINGS = 'bindings.ts'
 class CompileRun {
   /** The state of the compilation after the last pass. */
   private context: CompileContext | undefined
-  private owners: Ownership = new Map()
 
   constructor(
     private readonly command: CompileCommand,
@@ -51,7 +49,7 @@ class CompileRun {
     this.progress.show(`reading ${command.model}`)
     const source = loadModel(command.model)
     const compilation = this.compile(source)
-    const summary = summarise(command.model, compilation, this.owners, command.at)
+    const summary = summarise(command.model, compilation, command.at)
     if (command.dryRun) await this.dryRun(summary, compilation, source)
     else await this.write(summary, compilation, source)
     this.progress.clear()
@@ -89,7 +87,6 @@ class CompileRun {
       before: (pass) => this.progress.show(`${++done}/${pipeline.length} ${pass.name}`),
       after: (pass, context) => {
         this.context = context
-        if (pass === findResidualBranches) this.owners = ownership(context)
         if (!printAfter.has(pass.name)) return
         this.progress.clear()
         this.console.out.write(`# after ${pass.name}\n${printModel(context.model)}\n`)
@@ -145,18 +142,19 @@ class CompileRun {
 
   private async check(
     directory: string,
-    { manifest, context }: Compilation,
+    { manifest, context, annotated }: Compilation,
     source: Model,
   ): Promise<CheckReport> {
     const { checkCompiled } = await import('../check/check.js')
     const { model, at, options } = this.command
+    const lossOutput = annotated.graph.outputs[context.loss!.from!]!.name
     const subject = {
       directory,
       manifest,
       source,
       sourceFile: model,
-      lossOutput: context.loss!.from!,
-      owners: this.owners,
+      lossOutput: source.graph.outputs.findIndex(({ name }) => name === lossOutput),
+      owners: new Map(context.parameters.map((p) => [p.name, ownersOf(p)])),
       flat: options.flat,
     }
     return checkCompiled(subject, at, (name) => this.progress.show(`checking: ${name}`))

@@ -4,7 +4,7 @@ import path from 'node:path'
 import type { CompileContext } from '../../../passes/pass.js'
 import type { Manifest, ParameterSpec, SiteKind, TensorSpec } from '../../manifest.js'
 import type { CheckReport } from '../check/results.js'
-import type { Ownership } from './ownership.js'
+import { ownersOf } from '../../../passes/find-residual-branches.js'
 import { exampleDims, siteCost, stepCosts, type Dims, type StepCost } from './cost.js'
 
 /** A residual branch with its size and its cost at the summary's dimensions. */
@@ -61,7 +61,6 @@ export interface Summary {
 export function summarise(
   model: string,
   { manifest, context }: { manifest: Manifest; context: CompileContext },
-  owners: Ownership,
   given: Dims,
 ): Summary {
   const dims = exampleDims(manifest, given)
@@ -78,7 +77,7 @@ export function summarise(
     optimizer: manifest.optimizer.kind,
     dims,
     flops,
-    sites: siteSummaries(manifest, owners, dims, flops.forward + flops.backward),
+    sites: siteSummaries(manifest, context, dims, flops.forward + flops.backward),
     step,
     trainable: tally(manifest.parameters.filter((p) => p.trainable)),
     frozen: tally(manifest.parameters.filter((p) => !p.trainable)),
@@ -95,7 +94,13 @@ export function summarise(
   }
 }
 
-function siteSummaries(manifest: Manifest, owners: Ownership, dims: Dims, whole: number): SiteSummary[] {
+function siteSummaries(
+  manifest: Manifest,
+  { parameters }: CompileContext,
+  dims: Dims,
+  whole: number,
+): SiteSummary[] {
+  const owners = new Map(parameters.map((p) => [p.name, ownersOf(p)]))
   const sizes = new Map(manifest.parameters.map((p) => [p.name, elements(p.shape)]))
   return manifest.sites.map((site) => {
     const { name, index, layer, kind } = site
