@@ -7,6 +7,7 @@ import { DOMAIN } from '../../src/ops/dropbp.js'
 import { captures, reads, topologicalOrder } from '../../src/order.js'
 import { isFloat, type TensorType } from '../../src/types.js'
 import { Condition } from '../condition.js'
+import { rootSaved } from '../gating/root-saved.js'
 import { Presence } from '../presence.js'
 import { sumTo } from '../sum-to.js'
 
@@ -157,5 +158,7 @@ function differentiateNested(
     const former = seeds.get(result)
     seeds.set(result, former ? () => b.add(former(), seed()) : seed)
   })
-  return new Differentiator(graph, b, new Presence([]), wanted).run(seeds)
+  const found = new Differentiator(graph, b, new Presence([]), wanted).run(seeds)
+  rootSaved(b.graph, (node) => node.graph === b.graph)
+  return found
 }
