@@ -86,6 +86,27 @@ function splitElements(reader: Node, b: Builder, node: Node): Value[] {
   return dropped ? parts.map((p) => b.reshape(p, shape.toSpliced(axis, 1))) : parts
 }
 
+/** A chunk, counted from the front, of a tensor that is split into chunks of one size, however many there are. */
+function chunkAt(reader: Node, b: Builder): Value | undefined {
+  const node = reader.input(0).producer
+  if (node?.op !== 'SplitToSequence' || node.domain !== '') return undefined
+  const x = node.input(0)
+  const shape = shapeOf(node, x)
+  const axis = normalizeAxis(node, node.int('axis', 0), shape.length)
+  const at = constant(reader.input(1))
+  const size = node.inputs[1] ? scalarSize(node.inputs[1]) : 1
+  if (shape[axis]!.constant !== undefined || at === undefined || at < 0 || !size) return undefined
+  const bounds = [at * size, (at + 1) * size, axis].map((n) => b.ints([n]))
+  const chunk = b.emit('Slice', [x, ...bounds])
+  const dropped = !node.inputs[1] && node.int('keepdims', 1) === 0
+  return dropped ? b.emit('Squeeze', [chunk, b.ints([axis])]) : chunk
+}
+
+/** The size of all chunks, where it is one number. */
+function scalarSize(split: Value): number | undefined {
+  return split.type?.shape?.length === 0 ? constant(split) : undefined
+}
+
 function splitSizesOf(reader: Node, node: Node): readonly number[] {
   const shape = shapeOf(node, node.input(0))
   const sizes = splitSizes(node, shape[normalizeAxis(node, node.int('axis', 0), shape.length)]!)
@@ -142,6 +163,8 @@ export const sequences = {
     infer: element,
     grad: 'none',
     lower: (node, b) => {
+      const chunk = chunkAt(node, b)
+      if (chunk) return [chunk]
       const parts = elementsOf(node, b, node.input(0))
       return [parts[position(node, parts.length)]!]
     },

@@ -32,6 +32,33 @@ describe('sequences', () => {
     )
   })
 
+  it('cuts out a chunk of a tensor of open length', () => {
+    becomes(
+      program(
+        's = SplitToSequence <axis = 0> (x, size)  e = SequenceAt (s, at)  y = Relu (e)',
+        'float[2, 4] y',
+        'int64 size = {2}, int64 at = {1}',
+      ),
+      program(
+        'a = Slice (x, from, to, axis)  y = Relu (a)',
+        'float[2, 4] y',
+        'int64[1] from = {2}, int64[1] to = {4}, int64[1] axis = {0}',
+      ),
+    )
+    becomes(
+      program(
+        's = SplitToSequence <keepdims = 0> (x)  e = SequenceAt (s, at)  y = Relu (e)',
+        'float[4] y',
+        'int64 at = {1}',
+      ),
+      program(
+        'a = Slice (x, from, to, axis)  b = Squeeze (a, axis)  y = Relu (b)',
+        'float[4] y',
+        'int64[1] from = {1}, int64[1] to = {2}, int64[1] axis = {0}',
+      ),
+    )
+  })
+
   it('follows insertions and removals', () => {
     becomes(
       program(
