@@ -63,6 +63,12 @@ export function placeholders(node: Node): Placeholder[] | undefined {
   }))
 }
 
+/** How many values the traced call of a node takes; undefined where the export keeps no traced call. */
+export function argumentCount(node: Node): number | undefined {
+  const args = node.metadata.get(FX_NODE)?.match(/args = (.*)$/s)?.[1]
+  return args === undefined ? undefined : [...args.matchAll(/%\w+/g)].length
+}
+
 /** Parts of a dotted path. */
 export function pathOf(scope: string): string[] {
   return scope === '' ? [] : scope.split('.')

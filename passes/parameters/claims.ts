@@ -1,6 +1,6 @@
 /** What one reading of an initializer tells about the initializer's name. */
 import type { Graph, Node, Value } from '../../src/ir.js'
-import { isWithin, moduleScope, placeholders, type Placeholder } from '../scopes.js'
+import { argumentCount, isWithin, moduleScope, placeholders, type Placeholder } from '../scopes.js'
 import { attributeOf, flatten, isGenerated, moduleOf, nameWithin, type Spelling } from './spelling.js'
 
 /** One place that reads an initializer. */
@@ -85,6 +85,7 @@ export class ClaimReader {
   private fromPlace(value: Value, reading: Reading, own: string | undefined): Claim | undefined {
     const role = roleOf(reading)
     const scope = moduleScope(reading.node)
+    if (isUnweighted(reading)) return undefined
     if (scope === undefined || !role || !fits(value, reading, role) || !(own || isOperand(reading, scope)))
       return undefined
     const name =
@@ -132,6 +133,11 @@ function isOperand({ node }: Reading, scope: string): boolean {
 
 function isNorm(scope: string): boolean {
   return /norm|(^|[._])ln([._]|\d|$)/i.test(attributeOf(scope))
+}
+
+/** A normalisation without weights, for which the exporter writes a factor of ones: its call has but one argument. */
+function isUnweighted({ node }: Reading): boolean {
+  return node.op.endsWith('Normalization') && argumentCount(node) === 1
 }
 
 /** A product whose bias is named has its weight beside it: `attn.in_proj_bias` tells `attn.in_proj_weight`. */

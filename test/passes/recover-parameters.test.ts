@@ -94,6 +94,21 @@ describe('names', () => {
     expect(namesOf(ctx)).toEqual(['net.fc.weight', 'net.fc.bias', 'val_9'])
   })
 
+  it('are not made up for a normalisation without weights, whose factor of ones the exporter writes', () => {
+    const ctx = recover(
+      dynamo(
+        `g (float[n, 2] x) => (float[n, 2] y) <float[2] val_3 = {1, 1}, float[2] "norm.weight" = {1, 2}> {
+          ["a"] h = LayerNormalization (x, val_3)  ["b"] y = LayerNormalization (h, "norm.weight")
+        }`,
+        {
+          a: ['input_norm', 'layer_norm](args = (%x, [2], None, None, 1e-05), kwargs = {})'],
+          b: ['norm', 'layer_norm](args = (%h, [2], %p_norm_weight), kwargs = {})'],
+        },
+      ),
+    )
+    expect(namesOf(ctx)).toEqual(['norm.weight'])
+  })
+
   it('are left alone where weights are read under the path that the nodes have', () => {
     const ctx = recover(
       torchScript(`g (float[n, 3] x) => (float[n, 3] y) <float[3, 3] "onnx::MatMul_7" = {1, 2, 3, 4, 5, 6, 7, 8, 9}, float[3] "net.decoder.fc.bias" = {1, 2, 3}, float[3] "net.model.decoder.fc.bias" = {3, 4, 5}> {
