@@ -91,13 +91,20 @@ export function nameTies(weights: readonly Weight[]): void {
   }
   for (const weight of weights) if (weight.exact) rename(weight, registeredName(weight))
   for (const weight of weights) {
-    // BERT registers the bias of its tied head one level up.
-    const head = /^(?:(.*)\.)?decoder\.bias$/.exec(weight.name)
-    const matrix = head && `${head[1] ? `${head[1]}.` : ''}decoder.weight`
-    if (matrix && weight.exact && weights.some((w) => w.name !== matrix && w.aliases.has(matrix))) {
-      rename(weight, head[1] ? `${head[1]}.bias` : 'bias')
-    }
+    const bias = weight.exact && biasOfTiedHead(weight, weights)
+    if (bias) rename(weight, bias)
   }
+}
+
+/** BERT registers the bias of its tied head one level up: in the head, not in the model. */
+function biasOfTiedHead({ name }: Weight, weights: readonly Weight[]): string | undefined {
+  const head = /^(.+)\.decoder\.bias$/.exec(name)?.[1]
+  if (head === undefined || weights.every((w) => isWithin(moduleOf(w.name), head))) return undefined
+  const matrix = `${head}.decoder.weight`
+  const isTied = weights.some(
+    (w) => (w.name === matrix || w.aliases.has(matrix)) && w.readings.some(isLookup),
+  )
+  return isTied ? `${head}.bias` : undefined
 }
 
 function registeredName({ name, readings }: Weight): string {
@@ -106,7 +113,14 @@ function registeredName({ name, readings }: Weight): string {
     const common = tables.reduce(commonScope)
     return `${common ? `${common}.` : ''}shared.weight`
   }
-  const first = readings[0] && moduleScope(readings[0].node)
-  const elsewhere = first && !isWithin(moduleOf(name), first) && !isWithin(first, moduleOf(name))
-  return elsewhere ? `${first}.${attributeOf(name)}` : name
+  const scopes = [...new Set(readings.flatMap(({ node }) => moduleScope(node) ?? []))]
+  const [first] = scopes
+  const isElsewhere = (scope: string): boolean =>
+    !isWithin(moduleOf(name), scope) && !isWithin(scope, moduleOf(name))
+  if (first && isElsewhere(first)) return `${first}.${attributeOf(name)}`
+  // Where the last one registered is the table, its head was registered before.
+  const head = readings.some(isLookup)
+    ? scopes.find((scope) => scope !== '' && isElsewhere(scope))
+    : undefined
+  return head ? `${head}.${attributeOf(name)}` : name
 }

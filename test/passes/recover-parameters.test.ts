@@ -345,6 +345,45 @@ describe('ties', () => {
     expect(named(ctx, 'model.tok.weight').aliases).toEqual(['val_5', 'head.weight'])
   })
 
+  it('have the name of the head where the table was registered after it', () => {
+    const call = (operand: string): string => `op](args = (${operand}, %p_model_tok_weight))`
+    const ctx = recover(
+      dynamo(
+        HEAD.replaceAll('TABLE', '"model.tok.weight"')
+          .replaceAll('HEAD', 'val_5')
+          .replaceAll('/tok/Gather', 'a')
+          .replaceAll('/head/MatMul', 'b'),
+        { a: ['model.tok', call('%ids')], b: ['lm_head.decoder', call('%h')] },
+      ),
+    )
+    expect(namesOf(ctx)).toEqual(['lm_head.decoder.weight'])
+  })
+
+  it.each([
+    ['a head', 'lm_head', 'lm_head.bias'],
+    ['the model itself', 'net', 'net.decoder.bias'],
+  ])('leave the bias of a tied decoder to %s', (_, module, name) => {
+    const table = module === 'net' ? 'net.tok' : 'tok'
+    const weights = `%p_${module}_decoder_weight, %p_${module}_decoder_bias`
+    const ctx = recover(
+      dynamo(
+        `g (int64[n] ids) => (float[n, 3] y) <float[3, 2] "${module}.decoder.weight" = {1, 2, 3, 4, 5, 6}, float[3] "${module}.decoder.bias" = {1, 2, 3}> {
+          ["a"] h = Gather ("${module}.decoder.weight", ids)
+          ["t"] w = Transpose <perm = [1, 0]> ("${module}.decoder.weight")
+          ["b"] m = MatMul (h, w)
+          ["c"] y = Add (m, "${module}.decoder.bias")
+        }`,
+        {
+          a: [table, `embedding](args = (%p_${module}_decoder_weight, %ids))`],
+          t: [`${module}.decoder`, `linear](args = (%h, ${weights}))`],
+          b: [`${module}.decoder`, `linear](args = (%h, ${weights}))`],
+          c: [`${module}.decoder`, `linear](args = (%h, ${weights}))`],
+        },
+      ),
+    )
+    expect(namesOf(ctx)).toEqual([`${table}.weight`, name])
+  })
+
   it("of an encoder's and a decoder's embedding are called shared", () => {
     const ctx = recover(
       dynamo(
