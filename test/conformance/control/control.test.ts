@@ -104,6 +104,7 @@ const CASES = [
     source: 'Loop',
     sites: ['', '#2', '#3'].flatMap((n) => [`block.first${n}`, `block.second${n}`]),
   },
+  { name: 'lists', source: 'SequenceMap', sites: [] },
   { name: 'scripted_if', source: 'If', training: 'If', sites: [] },
   { name: 'scripted_loop', source: 'Loop', training: 'Loop', sites: [] },
   { name: 'lstm', source: 'LSTM', training: 'Scan', sites: [] },

@@ -154,6 +154,19 @@ class Recurrent(nn.Module):
         return self.head(self.cells(x)[0])
 
 
+class Lists(nn.Module):
+    """Operators that the dynamo exporter writes with lists: `hstack` maps over one, `split` of an open length makes one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left, self.right = nn.Linear(HIDDEN, HIDDEN), nn.Linear(HIDDEN, HIDDEN)
+        self.head = nn.Linear(HIDDEN, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = torch.hstack([self.left(x), torch.tanh(self.right(x))])
+        return self.head(torch.split(y, 2, dim=0)[0])
+
+
 @dataclass
 class Case:
     """A model, how it is exported, and the shapes of its batches: [batch, steps]."""
@@ -184,6 +197,7 @@ CASES = [
     Case("while_loop", Repeated),
     Case("scripted_if", ScriptedChoice, scripted=True, torchscript=True),
     Case("scripted_loop", ScriptedRecurrence, scripted=True, torchscript=True),
+    Case("lists", Lists),
     *[Case(kind.lower(), lambda kind=kind: Recurrent(kind), torchscript=True) for kind in ("LSTM", "GRU", "RNN")],
     *[
         Case(f"{kind.lower()}_static", lambda kind=kind: Recurrent(kind), dynamic=False, batches=((2, 5),))
