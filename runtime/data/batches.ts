@@ -5,11 +5,8 @@ import type { Batch } from './batch.js'
 import type { BatchSource, DataPosition } from './batch-source.js'
 import { collate, type PackedRow, type PadOptions } from './collate.js'
 import { IGNORE, type Contract, type Dataset, type Example } from './example.js'
-import { packRows } from './pack.js'
-import { fixedBatch, masksPairs } from './roles.js'
-
-/** Ways to put several examples into one row. */
-export const PACKINGS = ['isolated', 'mixed'] as const
+import { checkPacking, packRows, PACKINGS } from './pack.js'
+import { fixedBatch } from './roles.js'
 
 export interface BatchOptions {
   /** Rows of a batch. */
@@ -188,22 +185,6 @@ const withoutLabels = (example: Example): Example => ({
   ...example,
   labels: new Int32Array(example.labels!.length).fill(IGNORE),
 })
-
-/** @throws UsageError `packing-contaminates`, `bad-value` */
-function checkPacking(contract: Contract, { packing, capacity }: BatchOptions): void {
-  if (capacity === undefined) throw new UsageError('bad-value', 'packing needs the tokens of a row')
-  if (contract.loss.kind !== 'causal-lm')
-    throw new UsageError(
-      'packing-contaminates',
-      `a model with the loss ${contract.loss.kind} takes one example a row`,
-    )
-  if (packing === 'mixed' || masksPairs(contract)) return
-  throw new UsageError(
-    'packing-contaminates',
-    'the model takes no mask of pairs [batch, 1, length, length], so examples packed into one row would see each other; ' +
-      'leave packing out, allow it with "mixed", or export the model with a four-dimensional attention_mask',
-  )
-}
 
 function nothingToTrain(dataset: Dataset): UsageError {
   return new UsageError(

@@ -5,6 +5,7 @@ import { Template } from '@huggingface/jinja'
 import { DropBPError, IOError, UsageError } from '../../src/errors.js'
 import { guarded } from '../../src/files.js'
 import type { TextTokenizer } from './tokenizer.js'
+import { END, spansByContent, spansByPrefix, START, takeMarks, type Render } from './turns.js'
 
 /** A turn of a conversation, and whatever else the template reads of it (`tool_calls`, `name`, …). */
 export interface Message {
@@ -22,10 +23,6 @@ export interface RenderedChat {
   /** What each of the assistant's turns says, in order, with the tokens that end a turn. */
   readonly spans: readonly Span[]
 }
-
-/** Marks of a turn's start and end in what a template writes; Unicode keeps these characters out of texts. */
-const START = '\ufdd0'
-const END = '\ufdd1'
 
 /** A chat template as `transformers` has them: Jinja, with `{% generation %}` around what the assistant says, or without. */
 export class ChatTemplate {
@@ -73,7 +70,7 @@ export class ChatTemplate {
 
   /**
    * The text of a conversation and the spans that the assistant says: what stands in `{% generation %}` blocks, or, in a
-   * template without, by how much each of the assistant's turns makes the text longer.
+   * template without, by how much each of the assistant's turns makes the text longer, or else its content and what ends it.
    * @throws DropBPError `chat-template`, `chat-template-prefix`
    */
   conversation(
@@ -82,29 +79,32 @@ export class ChatTemplate {
     which: 'all' | 'last' = 'all',
   ): RenderedChat {
     const { text, spans } = this.marks
-      ? collect(this.run(messages, more))
-      : this.byPrefix(messages, more, which === 'last')
+      ? this.marked(messages, more)
+      : this.compared(messages, more, which === 'last')
     return { text, spans: which === 'last' ? spans.slice(-1) : spans }
   }
 
-  private byPrefix(
+  private marked(messages: readonly Message[], more: Readonly<Record<string, unknown>>): RenderedChat {
+    const found = takeMarks(this.run(messages, more))
+    if (found) return found
+    throw new DropBPError('chat-template', `${this.name}: its generation blocks are nested`)
+  }
+
+  private compared(
     messages: readonly Message[],
     more: Readonly<Record<string, unknown>>,
     lastOnly: boolean,
   ): RenderedChat {
-    const text = this.render(messages, more)
-    const turns = messages.flatMap((m, i) => (m.role === 'assistant' ? [i] : []))
-    const spans = turns.slice(lastOnly ? -1 : 0).map((turn): Span => {
-      const before = this.render(messages.slice(0, turn), { ...more, add_generation_prompt: true })
-      const after = turn === messages.length - 1 ? text : this.render(messages.slice(0, turn + 1), more)
-      if (text.startsWith(before) && text.startsWith(after)) return [before.length, after.length]
-      throw new DropBPError(
-        'chat-template-prefix',
-        `${this.name} writes turn ${turn} in another way once later turns follow, so that what the assistant says in it cannot ` +
-          'be told; train on the last turn only, on all tokens, or put {% generation %} … {% endgeneration %} into the template',
-      )
-    })
-    return { text, spans }
+    const render: Render = (part, prompt = false) =>
+      this.run(part, { ...more, add_generation_prompt: prompt })
+    const turns = messages.flatMap((m, i) => (m.role === 'assistant' ? [i] : [])).slice(lastOnly ? -1 : 0)
+    const found = spansByPrefix(render, messages, turns) ?? spansByContent(render, messages, turns)
+    if (found) return found
+    throw new DropBPError(
+      'chat-template-prefix',
+      `${this.name} writes turns in another way, or not at all, once later ones follow, so that what the assistant says cannot be ` +
+        'told; train on the last turn only, on all tokens, or put {% generation %} … {% endgeneration %} into the template',
+    )
   }
 
   private run(messages: readonly Message[], more: Readonly<Record<string, unknown>>): string {
@@ -130,19 +130,6 @@ function marked(source: string): string {
   return source
     .replace(new RegExp(GENERATION, 'g'), `{%$1 if true %}{{ "${START}" }}{% if true $2%}`)
     .replace(/\{%(-?)\s*endgeneration\s*(-?)%\}/g, `{%$1 endif %}{{ "${END}" }}{% endif $2%}`)
-}
-
-/** Takes the marks out of a text. */
-function collect(text: string): RenderedChat {
-  const spans: Span[] = []
-  let plain = ''
-  let start = 0
-  for (const part of text.split(/([\ufdd0\ufdd1])/)) {
-    if (part === START) start = plain.length
-    else if (part === END) spans.push([start, plain.length])
-    else plain += part
-  }
-  return { text: plain, spans }
 }
 
 function locate(tokenizer: TextTokenizer, choice: string | undefined): { source: string; name: string } {

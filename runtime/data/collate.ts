@@ -1,11 +1,12 @@
 /** Examples to a batch: padding, masks, positions, labels. */
-import { DropBPError, UsageError } from '../../src/errors.js'
-import { sizeOf, zeros, type HostTensor } from '../../src/host-tensor.js'
+import { UsageError } from '../../src/errors.js'
+import { zeros, type HostTensor } from '../../src/host-tensor.js'
 import type { LabelSpec, TensorSpec } from '../../src/manifest.js'
 import type { Batch } from './batch.js'
 import { IGNORE, type Contract, type Example } from './example.js'
 import { fillMask, segmentsOf } from './mask.js'
 import { fixedLength, roleOf } from './roles.js'
+import { fillValues, setter, stackArrays } from './stack.js'
 
 /** The examples that share a row of a batch: one without packing. */
 export type PackedRow = readonly Example[]
@@ -80,7 +81,7 @@ function fillInput(
     case 'labels':
       return fillLabels(spec, contract, rows, widths)
     case 'array':
-      return stack(spec, rows, spec.name)
+      return stackArrays(spec, rows, spec.name)
   }
 }
 
@@ -113,7 +114,7 @@ function fillLabels(
   rows: readonly PackedRow[],
   widths: Widths,
 ): HostTensor {
-  if (rows[0]?.[0]?.arrays?.labels) return stack(spec, rows, 'labels')
+  if (rows[0]?.[0]?.arrays?.labels) return stackArrays(spec, rows, 'labels')
   if (loss.kind === 'class' || loss.kind === 'mse' || loss.kind === 'bce') return fillValues(spec, rows)
   const ignore = 'ignoreIndex' in spec ? (spec.ignoreIndex ?? IGNORE) : IGNORE
   const decoder = inputs.some((i) => roleOf(i, { inputs }) === 'decoder')
@@ -127,61 +128,6 @@ function fillLabels(
     return values
   }
   return fillSequences(tensor, rows, labels, ignore)
-}
-
-/** Class numbers [rows], or regression targets [rows, …]. */
-function fillValues(spec: TensorSpec, rows: readonly PackedRow[]): HostTensor {
-  const values = rows.map(([example]) => example?.values ?? [])
-  const size = values[0]!.length
-  const rest = spec.shape.slice(1).map((d) => (typeof d === 'number' ? d : size))
-  if (sizeOf(rest) !== size || values.some((v) => v.length !== size)) {
-    const got = [...new Set(values.map((v) => v.length))].join(' and ')
-    throw new UsageError(
-      'label-count',
-      `an example has ${got} labels, the model takes [${spec.shape.join(', ')}]: ${sizeOf(rest)} for each`,
-    )
-  }
-  const tensor = zeros(spec.dtype, [rows.length, ...rest])
-  const put = setter(tensor)
-  values.forEach((row, r) => {
-    for (let i = 0; i < size; i++) put(r * size + i, row[i]!)
-  })
-  return tensor
-}
-
-/** Tensors of one shape, one on another. Whole numbers are taken in any width. */
-function stack(spec: TensorSpec, rows: readonly PackedRow[], name: string): HostTensor {
-  const parts = rows.map(([example]) => example?.arrays?.[name])
-  const [first] = parts
-  if (!first) {
-    throw new DropBPError(
-      'unsupported-data',
-      `the model's input "${spec.name}" ${spec.dtype} [${spec.shape.join(', ')}] is none that tokens fill, and the data has no ` +
-        'column of this name; give arrays, or the Trainer batches of your own',
-    )
-  }
-  const tensor = zeros(spec.dtype, [rows.length, ...first.shape])
-  const size = sizeOf(first.shape)
-  const put = setter(tensor)
-  parts.forEach((part, r) => {
-    if (part?.data.length !== size || (isBits(part.dtype) && part.dtype !== spec.dtype)) {
-      throw new UsageError(
-        'array-shape',
-        `"${name}": ${part?.dtype} [${part?.shape.join(', ')}] does not go beside ${first.dtype} [${first.shape.join(', ')}] into ${spec.dtype}`,
-      )
-    }
-    for (let i = 0; i < size; i++) put(r * size + i, Number(part.data[i]))
-  })
-  return tensor
-}
-
-const isBits = (dtype: string): boolean => dtype === 'float16' || dtype === 'bfloat16'
-
-function setter({ data }: HostTensor): (i: number, value: number) => void {
-  if (data instanceof BigInt64Array || data instanceof BigUint64Array) {
-    return (i, value) => (data[i] = BigInt(value))
-  }
-  return (i, value) => (data[i] = value)
 }
 
 /** The longest row, rounded up as asked. */

@@ -2,7 +2,7 @@
 import { DropBPError } from '../../src/errors.js'
 import type { HostTensor } from '../../src/host-tensor.js'
 import type { Manifest } from '../../src/manifest.js'
-import { vocabulary } from './roles.js'
+import { inputOf, vocabulary } from './roles.js'
 import type { Where } from './sources/source.js'
 
 /** What the data side reads of a manifest. */
@@ -58,8 +58,12 @@ export function checkExample(
   describe: (token: number) => string | undefined = () => undefined,
 ): void {
   const { classes } = contract.loss
-  const known = vocabulary(contract) ?? Infinity
-  for (const sequence of [example.tokens, example.decoder ?? []]) {
+  const own = vocabulary(contract) ?? Infinity
+  const decoder = inputOf('decoder', contract)?.limit ?? Infinity
+  for (const [sequence, known] of [
+    [example.tokens, own],
+    [example.decoder ?? [], decoder],
+  ] as const) {
     const token = firstOutside(sequence, known)
     if (token === undefined) continue
     const text = describe(token)

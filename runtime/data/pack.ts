@@ -1,4 +1,11 @@
 /** Packing: several short examples in one row. */
+import { UsageError } from '../../src/errors.js'
+import type { BatchOptions } from './batches.js'
+import type { Contract } from './example.js'
+import { masksPairs } from './roles.js'
+
+/** Ways to put several examples into one row. */
+export const PACKINGS = ['isolated', 'mixed'] as const
 
 /**
  * Puts examples into rows by best fit, the longest first: each goes into the fullest row that still has room. Rows and
@@ -18,4 +25,26 @@ export function packRows(lengths: readonly number[], capacity: number): number[]
     best.examples.push(i)
   }
   return rows.map((row) => row.examples.sort((a, b) => a - b)).sort((a, b) => a[0]! - b[0]!)
+}
+
+/**
+ * Refuses packing that the model cannot take.
+ * @throws UsageError `packing-contaminates`, `bad-value`
+ */
+export function checkPacking(
+  contract: Contract,
+  { packing, capacity }: Pick<BatchOptions, 'packing' | 'capacity'>,
+): void {
+  if (capacity === undefined) throw new UsageError('bad-value', 'packing needs the tokens of a row')
+  if (contract.loss.kind !== 'causal-lm')
+    throw new UsageError(
+      'packing-contaminates',
+      `a model with the loss ${contract.loss.kind} takes one example a row`,
+    )
+  if (packing === 'mixed' || masksPairs(contract)) return
+  throw new UsageError(
+    'packing-contaminates',
+    'the model takes no mask of pairs [batch, 1, length, length], so examples packed into one row would see each other; ' +
+      'leave packing out, allow it with "mixed", or export the model with a four-dimensional attention_mask',
+  )
 }

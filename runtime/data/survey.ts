@@ -15,7 +15,7 @@ export interface Survey {
 }
 
 /** Tokens after which a survey is over. */
-const ENOUGH = 4_000_000
+const ENOUGH = 1_000_000
 
 /**
  * Makes every example once, up to about `enough` tokens, so that what is wrong with one is told before training.

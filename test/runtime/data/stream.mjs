@@ -1,4 +1,6 @@
 /** Trains on nothing, but opens a data file, draws batches from it and tells as JSON what that took. */
+import { Buffer } from 'node:buffer'
+import process from 'node:process'
 import { openData } from '../../../dist/runtime/index.js'
 
 const [file, maxLength] = process.argv.slice(2)
@@ -29,4 +31,4 @@ const { examples } = data
 const rows = data.train.rowsPerEpoch()
 data.close()
 const megabytes = (process.resourceUsage().maxRSS - before) / 1024
-console.log(JSON.stringify({ examples, rows, distinct: first.size, megabytes }))
+process.stdout.write(JSON.stringify({ examples, rows, distinct: first.size, megabytes }))

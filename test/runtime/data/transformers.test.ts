@@ -12,7 +12,7 @@ import {
   type Message,
   type TaskContext,
 } from '../../../runtime/index.js'
-import { BYTES, CLASSIFIER } from './files.js'
+import { BYTES, CLASSIFIER, write } from './files.js'
 
 const FIXTURES = path.join(import.meta.dirname, 'fixtures')
 
@@ -136,6 +136,10 @@ describe('chat templates', () => {
     expect(ChatTemplate.of(open('sentence_piece')).render(messages)).toBe(
       chat('sentence_piece', 'marked/multi'),
     )
+    const directory = path.dirname(write('chat_template.jinja', expected.templates.lines!))
+    fs.cpSync(path.join(FIXTURES, 'sentence_piece'), directory, { recursive: true })
+    const beside = ChatTemplate.of(openTokenizer(directory)).render(messages)
+    expect(beside).toBe(chat('sentence_piece', 'lines/multi'))
     expect(() => ChatTemplate.of(bytes)).toThrow(
       expect.objectContaining({
         code: 'no-chat-template',
@@ -160,6 +164,21 @@ describe('chat templates', () => {
 
   it('that are no Jinja are refused', () => {
     expect(() => new ChatTemplate('{% if %}')).toThrow(expect.objectContaining({ code: 'chat-template' }))
+  })
+
+  it('that write the last turn in another way are asked for the content and the end of turns', () => {
+    const thinking = new ChatTemplate(
+      "{% for m in messages %}<{{ m.role }}>{% if m.role == 'assistant' and loop.last %}<think></think>{% endif %}" +
+        '{{ m.content | trim }};{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}',
+    )
+    const messages = expected.conversations.multi!.map((m) => ({ ...m, content: ` ${m.content as string} ` }))
+    const said = (which: 'all' | 'last') => {
+      const { text, spans } = thinking.conversation(messages, {}, which)
+      expect(text).toBe(thinking.render(messages))
+      return spans.map(([from, to]) => text.slice(from, to))
+    }
+    expect(said('all')).toEqual(['hello world, 42;', 'The capital of France is Paris. 🦊;'])
+    expect(said('last')).toEqual(['<think></think>The capital of France is Paris. 🦊;'])
   })
 
   it('that forget earlier turns are refused, unless the last turn alone counts', () => {

@@ -1,5 +1,5 @@
 /** What is trained on. */
-import { PACKINGS } from '../../../../runtime/data/batches.js'
+import { PACKINGS } from '../../../../runtime/data/pack.js'
 import { FORMATS, type FormatName } from '../../../../runtime/data/sources/index.js'
 import { BIN_TYPES } from '../../../../runtime/data/sources/source.js'
 import { TASKS, type TaskName } from '../../../../runtime/data/tasks/index.js'
