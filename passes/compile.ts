@@ -16,7 +16,7 @@ import { differentiate } from './differentiate.js'
 import { buildManifest, FILES, type SourceFacts, type SourceInfo } from './manifest.js'
 import { buildOptimizer } from './optimizer.js'
 import type { CompileContext, CompileOptions } from './pass.js'
-import { annotating, gating, raising, recovering, runPasses, type PassListener } from './pipeline.js'
+import { annotating, gating, raising, recovering, runPasses, seeding, type PassListener } from './pipeline.js'
 
 /** Options of `compileModel` with their defaults filled in, and where the model came from. */
 export interface CompileRequest extends Partial<CompileOptions> {
@@ -55,6 +55,7 @@ export function newContext(source: Model, request: CompileRequest = {}): Compile
     optimizer = 'adamw',
     recompute = [],
     precision = 'auto',
+    seededDropout = false,
     labelSmoothing = 0,
     unbiased = false,
     flat = false,
@@ -62,7 +63,20 @@ export function newContext(source: Model, request: CompileRequest = {}): Compile
   return {
     model: cloneModel(source),
     table: request.table ?? standardOps,
-    options: { loss, train, freeze, sites, outputs, optimizer, recompute, precision, labelSmoothing, unbiased, flat },
+    options: {
+      loss,
+      train,
+      freeze,
+      sites,
+      outputs,
+      optimizer,
+      recompute,
+      precision,
+      seededDropout,
+      labelSmoothing,
+      unbiased,
+      flat,
+    },
     parameters: [],
     sites: [],
     kept: [],
@@ -102,6 +116,7 @@ export function compileModel(source: Model, request: CompileRequest = {}): Compi
   const annotated = annotatedDraft.finish()
   runPasses(ctx, raising, listener)
   const evaluationDraft = new EvaluationDraft(ctx)
+  runPasses(ctx, seeding, listener)
   runPasses(ctx, [differentiate], listener)
   const flops = totalFlops(ctx)
   runPasses(ctx, gating, listener)

@@ -38,7 +38,8 @@ export const gate: Pass = {
     for (const [site, nodes] of regions) {
       const region = nodes.filter((n) => n.graph) // a nested branch's DropBP node is gone
       regions.set(site, region)
-      if (ctx.options.recompute.includes(site.kind) && !ctx.options.flat) recomputeRegion(model, table, region, isBackward)
+      if (ctx.options.recompute.includes(site.kind) && !ctx.options.flat)
+        recomputeRegion(model, table, region, isBackward)
     }
     removeDeadNodes(graph)
     for (const node of graph.nodes) if (node.subgraphs.length > 0) trimOutputs(node)

@@ -47,6 +47,7 @@ export function buildManifest(
     source,
     models: { training, eval: evaluation, optimizer: optimizerFile, annotated },
     checkpoint: FILES.checkpoint,
+    ...(ctx.dropoutSeed && { dropout: { seed: ctx.dropoutSeed.name } }),
     ...(ctx.arithmetic && { arithmetic: ctx.arithmetic }),
     inputs: modelInputs(ctx).map(tensorSpec),
     loss: {
@@ -71,6 +72,7 @@ function modelInputs(ctx: CompileContext): Value[] {
   const added = new Set<Value | null | undefined>([
     ctx.loss!.labelInput,
     ctx.loss!.scaleInput,
+    ctx.dropoutSeed,
     ...ctx.sites.flatMap((s) => [s.keep, s.scale]),
   ])
   return ctx.model.graph.inputs.filter((v) => !added.has(v))

@@ -26,6 +26,8 @@ export interface CompileOptions {
    * the source's own types. Weights train as float32 either way. float32 and float64 models compute in their own type.
    */
   precision: 'auto' | 'source'
+  /** Draw dropout masks from an input of the training graph, so that a run can be repeated and resumed exactly. */
+  seededDropout: boolean
   /** Share of each row's weight that the loss spreads evenly over all classes; 0 for none. */
   labelSmoothing: number
   /** Give every site a factor for the gradient that enters its kept branch, so that 1/(1 − rate) makes gradients unbiased. */
@@ -116,6 +118,8 @@ export interface CompileContext {
   scalesLoss?: boolean
   /** The half type that the graph computes in, where weights have float32 masters. */
   arithmetic?: DType
+  /** Scalar int64 input of the training graph that dropout masks are drawn from. */
+  dropoutSeed?: Value
   /** Names of the source's outputs that are results of the graph too, after all others. */
   kept: string[]
   differentiated?: Differentiated

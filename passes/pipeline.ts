@@ -14,6 +14,7 @@ import { masters } from './masters.js'
 import type { CompileContext, Pass } from './pass.js'
 import { raise } from './raise.js'
 import { recoverParameters } from './recover-parameters.js'
+import { seedDropout } from './seed-dropout.js'
 import { simplify } from './simplify.js'
 import { widen } from './widen.js'
 
@@ -32,11 +33,21 @@ export const annotating: readonly Pass[] = [
 /** Prepares the forward for differentiation. */
 export const raising: readonly Pass[] = [raise, masters]
 
+/** What the training graph alone has of the forward. */
+export const seeding: readonly Pass[] = [seedDropout]
+
 /** From the differentiated graph to the one that is emitted. */
 export const gating: readonly Pass[] = [gate, lower, simplify]
 
 /** All passes, in order. */
-export const pipeline: readonly Pass[] = [...recovering, ...annotating, ...raising, differentiate, ...gating]
+export const pipeline: readonly Pass[] = [
+  ...recovering,
+  ...annotating,
+  ...raising,
+  ...seeding,
+  differentiate,
+  ...gating,
+]
 
 /** Told before and after each pass. */
 export interface PassListener {

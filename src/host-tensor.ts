@@ -60,6 +60,11 @@ export function scalar(dtype: 'float32' | 'float64' | 'bool', value: number | bo
   return tensor
 }
 
+/** An int64 scalar tensor of an integer. */
+export function int64(value: number): HostTensor {
+  return { dtype: 'int64', shape: [], data: BigInt64Array.of(BigInt(value)) }
+}
+
 /** The bytes of a tensor, shared with it. */
 export function bytesOf(tensor: HostTensor): Uint8Array {
   const { buffer, byteOffset, byteLength } = tensor.data

@@ -129,6 +129,11 @@ export interface Manifest {
   source: { file: string; sha256: string; opset: number; irVersion: number; producer: string }
   models: { training: string; eval: string; optimizer: string; annotated: string }
   checkpoint: string
+  /**
+   * Name of an int64 scalar input of the training graph that dropout masks are drawn from: another number in every pass, the
+   * same one for the same masks. Absent where there is no such input.
+   */
+  dropout?: { seed: string }
   /** Element type that the graphs compute in, where it is not the one that the parameters train in. */
   arithmetic?: ManifestDType
   inputs: TensorSpec[]

@@ -226,6 +226,11 @@ export class DropBPHandler {
     return this.counts
   }
 
+  /** A number for a model's dropout masks to be drawn from. */
+  drawSeed(): number {
+    return this.random.below(2 ** 31 - 1)
+  }
+
   /** Whether the last mask dropped every site. */
   detectAllDropped(): boolean {
     return this.sites.length > 0 && !this.keep.includes(true)

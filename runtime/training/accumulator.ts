@@ -95,7 +95,12 @@ export class Accumulator {
 
   private async pass(i: number, batch: Batch, mask: Mask, weight: number): Promise<number> {
     const target = i === 0 ? this.gradients : this.scratch
-    const factors = { sites: this.handler.siteFactors, loss: this.lossScale.value }
+    const factors = {
+      sites: this.handler.siteFactors,
+      loss: this.lossScale.value,
+      // A model without the input leaves the generator, and so the masks of its branches, alone.
+      ...(this.compiled.manifest.dropout && { dropoutSeed: this.handler.drawSeed() }),
+    }
     const loss = await this.graph.backward(this.state, batch, mask, target, factors)
     if (this.options.observe) this.handler.observe(target.squaredNorms())
     if (i > 0) this.gradients.accumulate(this.scratch, weight)

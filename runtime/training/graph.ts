@@ -8,7 +8,7 @@ import type { CompiledModel } from '../manifest.js'
 import { Presence, type Mask } from '../dropbp/presence.js'
 import { openSession, type Session, type SessionFactory, type SessionOptions } from '../session.js'
 import type { TrainingState } from './state.js'
-import { floatsOf, scalar } from '../../src/host-tensor.js'
+import { floatsOf, int64, scalar } from '../../src/host-tensor.js'
 
 /** Scalar inputs of the optimizer by name. */
 export type Hyperparameters = Readonly<Record<string, number>>
@@ -22,6 +22,8 @@ export interface BackwardFactors {
   sites?: readonly number[]
   /** Of the loss; taken out of the gradients again. */
   loss?: number
+  /** What dropout masks are drawn from; 0 where absent. */
+  dropoutSeed?: number
 }
 
 /** The sessions of a compiled directory. The evaluation session is made when first needed. */
@@ -74,6 +76,7 @@ export class TrainingGraph {
     })
     const { scale } = manifest.loss
     if (scale) feeds[scale.input] = scalar('float32', factors.loss ?? scale.default)
+    if (manifest.dropout) feeds[manifest.dropout.seed] = int64(factors.dropoutSeed ?? 0)
     into.expect(this.presence.under(mask))
     const fetches: Record<string, null> = { [manifest.loss.output]: null }
     into.parameters.forEach((spec, i) => into.expects(i) && (fetches[spec.gradient] = null))

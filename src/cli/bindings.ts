@@ -147,7 +147,7 @@ function addBatch(file: SourceFile, { inputs, loss }: Manifest): void {
 /** The type of a parameter's own values; `P` is its name. */
 const VALUE = "TypedTensor<(typeof parameters)[P]['dtype']>"
 
-function addFeeds(file: SourceFile, { sites, loss }: Manifest): void {
+function addFeeds(file: SourceFile, { sites, loss, dropout }: Manifest): void {
   addType(file, 'Weights', `{ [P in Parameter]: ${VALUE} }`, 'Values of the trainable parameters.')
   addType(
     file,
@@ -162,8 +162,9 @@ function addFeeds(file: SourceFile, { sites, loss }: Manifest): void {
     sites.length > 0 ? keeps : '{}',
     "The training graph's inputs that say what is kept.",
   )
+  const seed = dropout ? ` & { ${key(dropout.seed)}: TypedTensor<'int64'> }` : ''
   const scale = loss.scale ? ` & { ${key(loss.scale.input)}: TypedTensor<'float32'> }` : ''
-  addType(file, 'TrainingFeeds', `Batch & Weights & Keeps${scale}`, 'Inputs of the training graph.')
+  addType(file, 'TrainingFeeds', `Batch & Weights & Keeps${scale}${seed}`, 'Inputs of the training graph.')
   addType(file, 'TrainingResults', 'Loss & Gradients', 'Results of the training graph.')
   addType(file, 'EvalFeeds', 'Batch & Weights', 'Inputs of the evaluation graph.')
   addType(file, 'EvalResults', 'Loss', 'Results of the evaluation graph.')

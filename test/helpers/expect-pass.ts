@@ -50,6 +50,7 @@ export function contextOf(
       optimizer: 'adamw',
       recompute: [],
       precision: 'auto',
+      seededDropout: false,
       flat: false,
       outputs: [],
       ...options,

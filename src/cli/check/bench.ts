@@ -8,7 +8,7 @@ import {
   type TrainableSpec,
 } from '../../../runtime/index.js'
 import { evaluateExpr } from '../../expr.js'
-import { floatsOf, scalar, zeros, type HostTensor } from '../../host-tensor.js'
+import { type HostTensor, floatsOf, int64, scalar, zeros } from '../../host-tensor.js'
 import type { Model, Value } from '../../ir.js'
 import type { Manifest } from '../../manifest.js'
 import { readSafetensors } from '../../safetensors.js'
@@ -120,7 +120,11 @@ export class Bench {
     const session = await this.open('training')
     const keeps = this.manifest.sites.map((site, i) => [site.keep, scalar('bool', mask[i]!)] as const)
     const { scale } = this.manifest.loss
-    const scaled = scale ? { [scale.input]: scalar('float32', scale.default) } : {}
+    const { dropout } = this.manifest
+    const scaled = {
+      ...(scale && { [scale.input]: scalar('float32', scale.default) }),
+      ...(dropout && { [dropout.seed]: int64(1) }),
+    }
     const factors = this.manifest.sites.flatMap(({ scale }) =>
       scale === undefined ? [] : [[scale, scalar('float32', 1)] as const],
     )

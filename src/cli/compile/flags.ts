@@ -66,6 +66,11 @@ const FLAGS = {
     describe:
       "what float16 and bfloat16 models compute in: auto (float32) or source (the source's types, for a GPU); weights train as float32 [auto]",
   },
+  'seeded-dropout': {
+    type: 'boolean',
+    group: 'Training:',
+    describe: 'draw dropout masks from an input, dropout_seed, so that a run can be repeated',
+  },
   recompute: {
     type: 'string',
     group: 'Training:',
@@ -214,6 +219,7 @@ function toCommand(given: Given): CompileCommand {
       outputs: value('outputs') ?? [],
       optimizer: oneOf('optimizer', value('optimizer') ?? 'adamw', OPTIMIZER_KINDS),
       recompute: parseKinds(value('recompute')),
+      seededDropout: value('seeded-dropout') ?? false,
       precision: oneOf('precision', value('precision') ?? PRECISIONS[0], PRECISIONS),
       labelSmoothing: parseShare('label-smoothing', value('label-smoothing') ?? 0),
       unbiased: value('unbiased') ?? false,

@@ -11,7 +11,7 @@ import { digestFile } from '../../files.js'
  */
 export function compileInto(model: string, directory: string): string {
   if (!fs.existsSync(directory)) {
-    compile(model).write(directory)
+    compile(model, { seededDropout: true }).write(directory)
     return `compiled ${model} into ${directory}`
   }
   if (openCompiled(directory).manifest.source.sha256 === digestFile(model).sha256)
