@@ -51,8 +51,15 @@ function refuseUnsupported(model: Model, table: OpTable): void {
   )
 }
 
-/** @throws CompileError `unknown-rank` */
+/** @throws CompileError `unknown-rank`, `input-not-tensor` */
 function refuseOpenInputs(model: Model): void {
+  const list = model.graph.inputs.find((v) => v.type?.dtype === 'other' && !v.type.shape)
+  if (list) {
+    throw new CompileError(
+      'input-not-tensor',
+      `the model's input "${list.name}" is a sequence, an optional or a map; export the model with tensors for inputs`,
+    )
+  }
   const open = model.graph.inputs.filter((v) => !v.type?.shape)
   if (open.length === 0) return
   throw new CompileError(

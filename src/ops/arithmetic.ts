@@ -176,7 +176,11 @@ function divide(operands: readonly NdArray[]): NdArray {
 }
 
 const fmod = (a: number, b: number) => a % b
-const floorMod = (a: number, b: number) => a - b * Math.floor(a / b)
+/** The rest with the divisor's sign; of an infinite divisor too. */
+function floorMod(a: number, b: number): number {
+  const rest = a % b
+  return rest !== 0 && rest < 0 !== b < 0 ? rest + b : rest
+}
 
 function roundEven(x: number): number {
   const rounded = Math.round(x)

@@ -1,4 +1,4 @@
-/** ONNX's own fused Attention (opset 23 and 24), by way of its parts. */
+/** ONNX's own fused Attention (opset 23 to 25), by way of its parts. */
 import { dtypeOf, type Builder } from '../builder.js'
 import { Expr } from '../expr.js'
 import type { Node, Value } from '../ir.js'
@@ -16,6 +16,7 @@ import {
   splitHeads,
 } from './scaled-dot-product.js'
 import { broadcastDims } from './broadcast.js'
+import { plus } from './emit.js'
 import { shapeOf, typeOf } from './shapes.js'
 
 /** Batch, heads, sequence and head size of operand `i`, whichever layout it has. */
@@ -69,15 +70,34 @@ function biasOf(
   const [given, lengths] = [node.inputs[3], node.inputs[6]]
   const mask = given && padMask(b, given, keys)
   const perBatch = lengths && b.reshape(lengths, [shapeOf(node, lengths)[0]!, Expr.one, Expr.one, Expr.one])
-  const causal = node.int('is_causal', 0)
-    ? causalMask(b, queries, keys, causalOffset(node, b, queries, perBatch))
-    : undefined
+  const causal = windowMask(node, b, queries, keys, () => causalOffset(node, b, queries, perBatch))
   const valid = perBatch ? b.emit('Less', [indices(b, keys, 3, 4), perBatch]) : undefined
   const isBool = mask?.type!.dtype === 'bool'
   const allowed = bothMasks(b, bothMasks(b, causal, valid), isBool ? mask : undefined)
   const hard = allowed && maskBias(b, allowed, dtype)
   const soft = mask && !isBool ? b.cast(mask, dtype) : undefined
-  return { bias: hard && soft ? b.add(hard, soft) : (hard ?? soft), guarded: !!mask || !!lengths }
+  return {
+    bias: hard && soft ? b.add(hard, soft) : (hard ?? soft),
+    guarded: !!mask || !!lengths || node.int('left_window_size', -1) >= 0,
+  }
+}
+
+/** The keys that a query sees: none after it where causal, and within the windows of opset 25. */
+function windowMask(
+  node: Node,
+  b: Builder,
+  queries: Expr,
+  keys: Expr,
+  offset: () => Value | undefined,
+): Value | undefined {
+  const [left, right] = [node.int('left_window_size', -1), node.int('right_window_size', -1)]
+  const causal = node.int('is_causal', 0) === 1
+  if (left < 0 && right < 0 && !causal) return undefined
+  const first = offset()
+  const moved = (by: number) => (by === 0 ? first : first ? plus(b, first, by) : b.ints([by]))
+  const after = causal || right >= 0 ? causalMask(b, queries, keys, moved(causal ? 0 : right)) : undefined
+  const before = left >= 0 ? b.emit('Not', [causalMask(b, queries, keys, moved(-left - 1))]) : undefined
+  return bothMasks(b, after, before)
 }
 
 /** How many valid keys precede the first query. */

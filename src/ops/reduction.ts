@@ -5,7 +5,7 @@ import type { Node, Value } from '../ir.js'
 import type { GradContext, InferContext, Inferred, OpDef } from '../op.js'
 import { elementCount, type Shape } from '../types.js'
 import { compare, divideByCount, lazy, where } from './emit.js'
-import { reduce } from './nd.js'
+import { map, reduce } from './nd.js'
 import { constants, maxOf, minOf, normalizeAxes, shapeOf, vectorLength } from './shapes.js'
 
 /** What the gradient of a reduction is made of; `y` and `dy` have the reduced axes back, with length 1. */
@@ -103,9 +103,12 @@ function reducer(
   return {
     infer: (node, ctx) => inferReduction(node, ctx, combine),
     grad: (node, g) => [() => gradient(partsOf(node, g)), null],
-    evaluate: (node, [x, axes]) => [
-      reduce(x!, axesFrom(node, axes && [...axes.data], x!.shape.length), keepsDims(node), f),
-    ],
+    evaluate: (node, [x, axes]) => {
+      const over = axesFrom(node, axes && [...axes.data], x!.shape.length)
+      const y = reduce(x!, over, keepsDims(node), f)
+      // Of no element at all, the greatest bool is false and the least one true.
+      return [x!.dtype === 'bool' ? map(y, (v) => Math.min(Math.max(v, 0), 1)) : y]
+    },
   }
 }
 

@@ -68,7 +68,21 @@ def chosen():
         yield from (s for s in versions if s.since_version >= oldest)
 
 
-lines = [line(s) for s in chosen()]
+# What the standard has added within these opsets, and ONNX Runtime does not declare yet; the compiler writes it in its parts.
+ADDED = {"Attention 24": ("Attention 25", "left_window_size:i,right_window_size:i")}
+
+
+def with_added(text):
+    yield text
+    name, rest = text.split("|", 1)
+    if name in ADDED:
+        newer, attributes = ADDED[name]
+        parts = rest.split("|")
+        parts[3] += f",{attributes}"
+        yield "|".join([newer, *parts])
+
+
+lines = [text for s in chosen() for text in with_added(line(s))]
 print(f"""/**
  * Signatures of the operators of opsets {OLDEST} to {NEWEST} and of com.microsoft, as ONNX Runtime {onnxruntime.__version__} declares them.
  * Made by make.py; do not edit. A line is `operator since|least inputs, least outputs|inputs|outputs|attributes|types`, where

@@ -104,6 +104,7 @@ Atanh 9|1 1|T|T||T=2
 Atanh 22|1 1|T|T||T=3
 Attention 23|3 1|T1,T1,T2,U?,T1?,T2?|T1,T1?,T2?,T1?|is_causal:i,kv_num_heads:i,q_num_heads:i,qk_matmul_output_mode:i,scale:f,softcap:f,softmax_precision:i|T1=3,T2=3,U=8
 Attention 24|3 1|T1,T1,T2,U?,T1?,T2?,#6?|T1,T1?,T2?,T1?|is_causal:i,kv_num_heads:i,q_num_heads:i,qk_matmul_output_mode:i,scale:f,softcap:f,softmax_precision:i|T1=3,T2=3,U=8
+Attention 25|3 1|T1,T1,T2,U?,T1?,T2?,#6?|T1,T1?,T2?,T1?|is_causal:i,kv_num_heads:i,q_num_heads:i,qk_matmul_output_mode:i,scale:f,softcap:f,softmax_precision:i,left_window_size:i,right_window_size:i|T1=3,T2=3,U=8
 AveragePool 7|1 1|T|T|auto_pad:s,count_include_pad:i,kernel_shape!:I,pads:I,strides:I|T=2
 AveragePool 10|1 1|T|T|auto_pad:s,ceil_mode:i,count_include_pad:i,kernel_shape!:I,pads:I,strides:I|T=2
 AveragePool 11|1 1|T|T|auto_pad:s,ceil_mode:i,count_include_pad:i,kernel_shape!:I,pads:I,strides:I|T=2

@@ -34,6 +34,13 @@ const base: Sample[] = [
     attributes: { scale: float(0.3) },
   },
   { about: 'causal', inputs: [q, k, v], attributes: { is_causal: 1 } },
+  {
+    about: 'windows',
+    inputs: [q, k, v],
+    attributes: { left_window_size: 1, right_window_size: 0 },
+    opset: 25,
+    notInRuntime: 'it has no Attention of opset 25',
+  },
   { about: 'a bool mask with an empty row', inputs: [q, k, v, visible] },
   { about: 'a float mask with an empty row', inputs: [q, k, v, penalty] },
   { about: 'a mask per head, fed', inputs: [q, k, v, signed(2, 3, 3)] },

@@ -1,5 +1,15 @@
 import { reduction } from '../../src/ops/reduction.js'
-import { checkFamily, fed, floats, ints, positive, signed, type Operand, type Sample } from './harness.js'
+import {
+  bools,
+  checkFamily,
+  fed,
+  floats,
+  ints,
+  positive,
+  signed,
+  type Operand,
+  type Sample,
+} from './harness.js'
 
 /** Axis variants that every reduction must stand. */
 function samples(make: (...shape: number[]) => Operand): Sample[] {
@@ -38,6 +48,8 @@ checkFamily(reduction, {
   ReduceMax: [
     ...samples(signed),
     ...known,
+    { about: 'bools', inputs: [bools([2, 3], [0, 1, 0, 0, 0, 0]), ints([1])] },
+    { about: 'no bools', inputs: [bools([2, 0], []), ints([1])], notInRuntime: 'it refuses the empty set' },
     { about: 'ties', inputs: [floats([2, 3], [1, 1, 0, 2, 3, 3]), ints([1])], notDifferentiated: 'kink' },
   ],
   ReduceMin: [...samples(signed), ...known],
