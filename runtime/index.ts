@@ -75,5 +75,18 @@ export type {
   TrainerOptions,
   TrainEvent,
 } from './training/events.js'
+export {
+  History,
+  readMetrics,
+  recordOf,
+  Recorder,
+  SINKS,
+  type EventRecord,
+  type OpenSink,
+  type RunFacts,
+  type Sink,
+  type SinkContext,
+  type SinkName,
+} from './report/index.js'
 export { Trainer } from './trainer.js'
 export { TrainingGraph, type BackwardFactors, type Hyperparameters } from './training/graph.js'

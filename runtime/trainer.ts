@@ -107,7 +107,18 @@ export class Trainer {
     const tokens = batches.reduce((n, b) => n + countedTokens(b), 0)
     this.progress.count(tokens, skipped, this.lossScale.count(skipped !== 'gradient'))
     const milliseconds = performance.now() - started
-    return { step: this.step, loss, learningRate, gradientNorm, skipped, ...report, tokens, milliseconds }
+    const memory = process.memoryUsage.rss()
+    return {
+      step: this.step,
+      loss,
+      learningRate,
+      gradientNorm,
+      skipped,
+      ...report,
+      tokens,
+      milliseconds,
+      memory,
+    }
   }
 
   /** The mean loss over batches, without training. */

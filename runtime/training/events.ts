@@ -58,12 +58,16 @@ export interface StepResult {
   backwardSkipped: number
   tokens: number
   milliseconds: number
+  /** Bytes of the process in memory after the step. */
+  memory: number
 }
 
 export interface EvaluationResult {
   /** Mean over all counted labels. */
   loss: number
   perplexity: number
+  /** Share of the counted labels that the largest logit predicts, where the evaluation graph tells. */
+  accuracy?: number
   batches: number
 }
 

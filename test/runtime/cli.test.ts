@@ -97,7 +97,12 @@ it('tells everything as JSON lines', async () => {
     new Set(['start', 'rates', 'step', 'evaluation', 'checkpoint', 'done']),
   )
   expect(all[0]).toMatchObject({ type: 'start', sites: 2, parameters: 4496, steps: 4, done: 0 })
-  expect(all.at(-1)).toMatchObject({ type: 'done', step: 4, skippedSteps: 0, files: [] })
+  expect(all.at(-1)).toMatchObject({
+    type: 'done',
+    step: 4,
+    skippedSteps: 0,
+    files: [expect.stringMatching(/report\.html$/)],
+  })
 })
 
 it('on Ctrl-C finishes the step, saves and says how to go on; going on gives the losses of an uninterrupted run', async () => {
@@ -131,8 +136,12 @@ it('compiles a model first, and uses what it compiled the next time', async () =
   expect(fs.readdirSync(path.join(directory, 'gpt2.trained')).sort()).toEqual([
     'checkpoint',
     'config.yaml',
+    'metrics.csv',
+    'metrics.jsonl',
     'model.onnx',
     'model.safetensors',
+    'report.html',
+    'tensorboard',
   ])
   const second = await run([...args, '--force'])
   expect(second).toMatchObject({ code: 0, stderr: '' })

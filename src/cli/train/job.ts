@@ -4,15 +4,22 @@ import {
   locateSource,
   openCompiled,
   readCheckpoint,
+  Recorder,
+  SINKS,
   type CompiledModel,
   type DataPosition,
   type FitOptions,
+  type RunFacts,
+  type SinkName,
   type Trainer,
   type TrainEvent,
 } from '../../../runtime/index.js'
+import { UsageError } from '../../errors.js'
+import { didYouMean } from '../suggest.js'
 import { writeConfig } from './config-file.js'
 import type { PreparedData } from './data.js'
 import type { TrainCommand } from './flags.js'
+import { kebab } from './options/option.js'
 import { compiledDirectory, defaultOut, startingPoint, type Places } from './places.js'
 import type { Reporter } from './report.js'
 import {
@@ -78,8 +85,20 @@ export async function runJob(
   }
 }
 
+/** @throws UsageError `bad-value` */
+function sinkNames(given: readonly string[]): SinkName[] {
+  const unknown = given.find((name) => !Object.hasOwn(SINKS, name))
+  if (unknown === undefined) return given as SinkName[]
+  const known = Object.keys(SINKS)
+  throw new UsageError(
+    'bad-value',
+    `--record ${unknown}: expected ${known.join(', ')}${didYouMean(unknown, known)}`,
+  )
+}
+
 class Job {
   private readonly started = performance.now()
+  private recorder: Recorder | undefined
   private validationLoss: number | null = null
   private stoppedEarly = false
   private readonly sums = { steps: 0, tokens: 0, dropRate: 0, backwardSkipped: 0 }
@@ -106,7 +125,12 @@ class Job {
       data: data.description,
       dropRate: settings.dropRate,
     })
-    await this.loop()
+    this.recorder = this.openRecorder()
+    try {
+      await this.loop()
+    } finally {
+      this.recorder.close()
+    }
     if (trainer.step < data.steps && !this.stoppedEarly) {
       this.context.reporter.interrupted(trainer.step, this.resumeCommand())
       return 'interrupted'
@@ -143,11 +167,33 @@ class Job {
       this.sums.dropRate += event.dropRate
       this.sums.backwardSkipped += event.backwardSkipped
     }
+    this.recorder?.event(event)
     this.context.reporter.event(event)
+  }
+
+  private openRecorder(): Recorder {
+    const { manifest } = this.compiled
+    const { places, settings, trainer } = this
+    const weights = (of: readonly { shape: number[] }[]): number =>
+      of.reduce((n, p) => n + p.shape.reduce((a, b) => a * b, 1), 0)
+    const facts: RunFacts = {
+      model: path.basename(places.model),
+      trainable: weights(trainer.state.parameters),
+      parameters: weights(manifest.parameters),
+      sites: manifest.sites.map(({ name, kind }) => ({ name, kind })),
+      steps: this.data.steps,
+      data: this.data.description,
+      optimizer: manifest.optimizer.kind,
+      dropRate: settings.dropRate,
+      settings: Object.fromEntries(Object.entries(settings).map(([name, value]) => [kebab(name), value])),
+    }
+    const context = { directory: places.out, facts, done: trainer.step }
+    return new Recorder(context, sinkNames(settings.record))
   }
 
   private finish(): void {
     const files: string[] = []
+    if (this.settings.record.includes('html')) files.push(path.join(this.places.out, 'report.html'))
     if (this.places.source !== undefined) {
       const model = path.join(this.places.out, 'model.onnx')
       const weights = path.join(this.places.out, 'model.safetensors')

@@ -1,4 +1,5 @@
 /** What is written, and shown meanwhile. */
+import { SINKS } from '../../../../runtime/report/index.js'
 import type { OptionTable } from './option.js'
 
 export const output = {
@@ -8,6 +9,13 @@ export const output = {
     file: true,
     transient: true,
     describe: 'directory for checkpoints and results [<model>.trained]',
+  },
+  record: {
+    type: 'list',
+    transient: true,
+    rare: true,
+    default: Object.keys(SINKS),
+    describe: `files that tell of the training: ${Object.keys(SINKS).join(', ')}; repeatable`,
   },
   export: {
     type: 'boolean',

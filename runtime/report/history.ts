@@ -1,0 +1,70 @@
+/** What happened in a training, as its report tells it. */
+import type { EventOf, TrainEvent } from '../training/events.js'
+
+/** A mask as text: 1 keeps a site, 0 drops it. */
+export type MaskText = string
+
+/** A step as it is kept. */
+export type StepRecord = Omit<EventOf<'step'>, 'masks' | 'loss' | 'gradientNorm'> & {
+  masks: MaskText[]
+  /** Null where it was not finite. */
+  loss: number | null
+  gradientNorm: number | null
+}
+
+/** An event as it is kept, one line of `metrics.jsonl`. */
+export type EventRecord = StepRecord | Exclude<TrainEvent, { type: 'step' }>
+
+/** The record of one event type. */
+export type RecordOf<T extends EventRecord['type']> = Extract<EventRecord, { type: T }>
+
+/** An event as it is kept: short, and without what JSON lacks. */
+export function recordOf(event: TrainEvent): EventRecord {
+  if (event.type !== 'step') return event
+  const { masks, loss, gradientNorm, ...rest } = event
+  const finite = (x: number): number | null => (Number.isFinite(x) ? x : null)
+  return {
+    ...rest,
+    loss: finite(loss),
+    gradientNorm: finite(gradientNorm),
+    masks: masks.map((mask) => mask.map((kept) => (kept ? '1' : '0')).join('')),
+  }
+}
+
+/** The events of a training by type, in order. */
+export class History {
+  readonly steps: StepRecord[] = []
+  readonly evaluations: RecordOf<'evaluation'>[] = []
+  readonly rates: RecordOf<'rates'>[] = []
+
+  add(record: EventRecord): void {
+    if (record.type === 'step') this.steps.push(record)
+    else if (record.type === 'evaluation') this.evaluations.push(record)
+    else if (record.type === 'rates') this.rates.push(record)
+  }
+
+  /** The best evaluation. */
+  get best(): RecordOf<'evaluation'> | undefined {
+    return this.evaluations.reduce<RecordOf<'evaluation'> | undefined>(
+      (best, e) => (best === undefined || e.loss < best.loss ? e : best),
+      undefined,
+    )
+  }
+}
+
+/** Facts of a training that its events do not tell. */
+export interface RunFacts {
+  /** The model's name, as a heading. */
+  readonly model: string
+  /** Trainable weights, and all. */
+  readonly trainable: number
+  readonly parameters: number
+  readonly sites: readonly { readonly name: string; readonly kind: string }[]
+  readonly steps: number
+  /** In words. */
+  readonly data: string
+  readonly optimizer: string
+  readonly dropRate: number
+  /** Options by flag, for the record. */
+  readonly settings: Readonly<Record<string, unknown>>
+}
