@@ -90,7 +90,7 @@ export function badRow(where: Where, column: string, expected: string, got: unkn
 }
 
 /**
- * Cuts an example to the longest length; null drops it.
+ * Cuts an example to the longest length, and what a decoder reads at its end; null drops it.
  * @throws UsageError `too-long`
  */
 export function truncate(
@@ -98,19 +98,24 @@ export function truncate(
   { maxLength, truncate: how = 'right' }: TaskOptions,
   where: Where,
 ): Example | null {
-  const { length } = example.tokens
-  if (length <= maxLength) return example
+  const { tokens, types, labels, decoder } = example
+  const over = Math.max(0, tokens.length - maxLength)
+  const overTarget = Math.max(0, (decoder?.length ?? 0) - maxLength)
+  if (over + overTarget === 0) return example
   if (how === 'drop') return null
-  if (how === 'error') throw tooLong(where, length, maxLength)
-  const [start, end] = how === 'right' ? [0, maxLength] : [length - maxLength, length]
-  const part = (values: ArrayLike<number> | undefined): ArrayLike<number> | undefined =>
-    values && Array.prototype.slice.call(values, start, end)
+  if (how === 'error') throw tooLong(where, Math.max(tokens.length, decoder?.length ?? 0), maxLength)
+  const left = how === 'left' ? over : 0
+  const own = (values: ArrayLike<number>): ArrayLike<number> =>
+    Array.prototype.slice.call(values, left, values.length - over + left)
+  const target = (values: ArrayLike<number>): ArrayLike<number> =>
+    Array.prototype.slice.call(values, 0, values.length - overTarget)
   return {
     ...example,
-    tokens: part(example.tokens)!,
-    ...(example.labels ? { labels: part(example.labels) } : {}),
-    ...(example.types ? { types: part(example.types) } : {}),
-    cut: length - maxLength,
+    tokens: own(tokens),
+    ...(types ? { types: own(types) } : {}),
+    ...(labels ? { labels: decoder ? target(labels) : own(labels) } : {}),
+    ...(decoder ? { decoder: target(decoder) } : {}),
+    cut: over + overTarget,
   }
 }
 

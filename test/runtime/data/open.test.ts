@@ -266,6 +266,26 @@ describe('encoder-decoders', () => {
     expect(rows(batch.labels!)).toEqual([bytes('xy'), [...bytes('z'), X]])
   })
 
+  it('of token numbers are cut each by itself', async () => {
+    const data = write(
+      'a.jsonl',
+      jsonLines({ input_ids: [1, 2, 3, 4], labels: [5, 6] }, { input_ids: [7], labels: [8, X, 9, 10] }),
+    )
+    const batch = await first(TRANSLATOR, { data, decoderStart: 3, maxLength: 3, tokenizer: undefined })
+    expect(ids(batch)).toEqual([
+      [1, 2, 3],
+      [7, 0, 0],
+    ])
+    expect(rows(batch.labels!)).toEqual([
+      [5, 6, X],
+      [8, X, 9],
+    ])
+    expect(rows(batch.inputs.decoder_input_ids!)).toEqual([
+      [3, 5, 0],
+      [3, 8, 0],
+    ])
+  })
+
   it('start as the configuration of the model says', async () => {
     const tokenizer = wordTokenizer(['a', 'b'])
     write('config.json', JSON.stringify({ decoder_start_token_id: 5 }), path.dirname(tokenizer))
