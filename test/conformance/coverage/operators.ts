@@ -58,7 +58,7 @@ function isOk(outcome: Outcome): boolean {
 
 /** Whether there was something to check. */
 function counts(outcome: Outcome): boolean {
-  return outcome === 'ok' || outcome.status === 'failed' || outcome.status === 'refused'
+  return outcome === 'ok' || !['none', 'outside'].includes(outcome.status)
 }
 
 function casesByOperator({ cases }: Results): Map<string, Tally> {
