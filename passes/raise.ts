@@ -2,7 +2,7 @@
 import { Builder } from '../src/builder.js'
 import type { Graph, Model, Node } from '../src/ir.js'
 import type { OpTable } from '../src/op.js'
-import { removeDeadNodes, topologicalOrder } from '../src/order.js'
+import { allGraphs, removeDeadNodes, topologicalOrder } from '../src/order.js'
 import { inheritFrom, replaceOutputOrCopy } from './canonical/replace.js'
 import type { CompileContext, Declined, Pass } from './pass.js'
 import { activationPattern } from './raising/activation.js'
@@ -31,7 +31,7 @@ export interface Raised {
   readonly declined: Declined[]
 }
 
-/** Raises every pattern of a model's main graph. */
+/** Raises every pattern of a model, in nested graphs too. */
 export function raiseModel(model: Model, table: OpTable): Raised {
   const raised: Raised = { counts: new Map(), declined: [] }
   const patterns = [
@@ -42,7 +42,7 @@ export function raiseModel(model: Model, table: OpTable): Raised {
     rotaryPattern,
     attentionPattern(),
   ]
-  for (const node of topologicalOrder(model.graph)) {
+  for (const node of allGraphs(model.graph).flatMap(topologicalOrder)) {
     for (const pattern of patterns) if (node.graph && tryPattern(pattern, node, model, table, raised)) break
   }
   removeDeadNodes(model.graph)
@@ -50,13 +50,14 @@ export function raiseModel(model: Model, table: OpTable): Raised {
 }
 
 function tryPattern(pattern: Pattern, node: Node, model: Model, table: OpTable, raised: Raised): boolean {
-  const b = new Builder(model, model.graph, table, inheritFrom(node))
+  const graph = node.graph!
+  const b = new Builder(model, graph, table, inheritFrom(node))
   const found = pattern.match(node, b)
   if (found instanceof Unlike)
     raised.declined.push({ node, reason: `not raised to ${pattern.name}: ${found.reason}` })
   if (!found || found instanceof Unlike) return false
-  replaceOutputOrCopy(node.output(), found, model.graph)
-  removeChain(node, model.graph)
+  replaceOutputOrCopy(node.output(), found, graph)
+  removeChain(node, graph)
   raised.counts.set(pattern.name, (raised.counts.get(pattern.name) ?? 0) + 1)
   return true
 }

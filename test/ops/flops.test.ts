@@ -1,15 +1,15 @@
 import { expect, test } from 'vitest'
+import { flopsOf } from '../../passes/annotate-flops.js'
 import { bindInputDims, inferGraph } from '../../src/infer.js'
 import { standardOps } from '../../src/ops/index.js'
 import { parseModel } from '../../src/text.js'
 
-/** The FLOPs of the only node of a graph. */
+/** The FLOPs of a graph. */
 function flops(graph: string): string {
   const model = parseModel(`<ir_version: 10, opset_import: ["" : 20, "com.microsoft" : 1]> main ${graph}`)
   bindInputDims(model)
   inferGraph(model.graph, model, standardOps)
-  const [node] = model.graph.nodes
-  return String(standardOps.find(node!)!.flops!(node!))
+  return String(flopsOf(model.graph.nodes, standardOps))
 }
 
 test.each([
@@ -30,4 +30,16 @@ test.each([
     '8*b*k*q',
   ],
   ['(float[b, q] x) => (y) { y = Einsum <equation = "bq->qb"> (x) }', '0'],
+  [
+    `(bool c, float[b, 4] x, float[4, 4] w, float[4, 2] v) => (y) {
+      y = If (c) <then_branch = t () => (r) { r = MatMul(x, w) }, else_branch = e () => (s) { s = MatMul(x, v) }>
+    }`,
+    'max(16*b,32*b)',
+  ],
+  [
+    `(float[4] h, float[t, 4] x, float[4, 4] w) => (s) {
+      s = Scan <num_scan_inputs = 1> (h, x) <body = b (float[4] a, float[4] e) => (a2) { p = MatMul (a, w)  a2 = Add (p, e) }>
+    }`,
+    '32*t',
+  ],
 ])('%s', (graph, expected) => expect(flops(graph)).toBe(expected))

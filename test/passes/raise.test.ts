@@ -4,6 +4,7 @@ import { cloneModel } from '../../src/clone.js'
 import { bindInputDims } from '../../src/infer.js'
 import type { Model } from '../../src/ir.js'
 import { standardOps } from '../../src/ops/index.js'
+import { allGraphs } from '../../src/order.js'
 import { attachLoss } from '../../passes/attach-loss.js'
 import { canonicalise } from '../../passes/canonicalise.js'
 import { foldConstants } from '../../passes/fold-constants.js'
@@ -325,6 +326,18 @@ describe('activations', () => {
     ['a plain tanh', `t = Tanh (x) y = Mul (x, t)`],
   ])('leaves %s alone', (_, body) => {
     expect([...raiseModel(expectPass(() => {}, program(body)).model, standardOps).counts]).toEqual([])
+  })
+
+  it('within branches and loops too', () => {
+    const { model } = expectPass(
+      raise,
+      `g (float[n, 4] x, bool c, int64 m) => (float[n, 4] y) {
+        a = If (c) <then_branch = t () => (r) { r = Sin (x) }, else_branch = e () => (s) { q = Sigmoid (x)  s = Mul (q, x) }>
+        y = Loop (m, c, a) <body = b (int64 i, bool go, float[n, 4] h) => (k, z) { k = And (go, go)  p = Sigmoid (h)  z = Mul (h, p) }>
+      }`,
+    )
+    const ops = allGraphs(model.graph).map((g) => [...g.nodes].map((n) => n.op))
+    expect(ops).toEqual([['If', 'Loop'], ['Sin'], ['QuickGelu'], ['And', 'QuickGelu']])
   })
 
   it('a gated SiLU is one operator', async () => {
