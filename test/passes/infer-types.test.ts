@@ -76,4 +76,19 @@ describe('infer-types', () => {
       Export the model without them, or define them: { infer, grad } in src/ops, or table.with({ ... }) from a program.]
     `)
   })
+
+  it.each([
+    ['y = ImageDecoder (x)', /ImageDecoder: .*decode images before the model/],
+    ['y = ai.onnx.ml.TreeEnsemble (x)', /TreeEnsemble: .*not trained by gradients/],
+    ['y = ai.onnx.preview.training.Adam (x)', /Adam: .*give it the inference model/],
+  ])('says why there is no definition: %s', (body, reason) => {
+    const ctx = contextOf(parseModel(`g (uint8[n] x) => (uint8[n] y) { ${body} }`))
+    expect(() => inferTypes.run(ctx)).toThrow(reason)
+  })
+
+  it('refuses an input that is a list', () => {
+    const ctx = contextOf(parseModel('g (float[2] x) => (float[2] y) { y = Neg (x) }'))
+    ctx.model.graph.inputs[0]!.type = { dtype: 'other' }
+    expect(() => inferTypes.run(ctx)).toThrow(expect.objectContaining({ code: 'input-not-tensor' }))
+  })
 })
