@@ -75,7 +75,10 @@ function wrap(
   const fallback = unknown === undefined ? undefined : tokenizer.token_to_id(unknown)
   /** The library leaves a hole for a word that a word-level vocabulary lacks. */
   const encode = (text: string): number[] => {
-    const ids: (number | undefined)[] = tokenizer.encode(text, { add_special_tokens: false }).ids
+    const ids = attempt(
+      name,
+      (): (number | undefined)[] => tokenizer.encode(text, { add_special_tokens: false }).ids,
+    )
     return ids.map((id) => {
       const known = id ?? fallback
       if (known !== undefined) return known
@@ -145,6 +148,15 @@ function readJson(file: string): Record<string, unknown> {
 
 function notTokenizer(file: string, why: string, cause?: unknown): IOError {
   return new IOError('not-tokenizer', `${file}: not a tokenizer.json: ${why}`, { cause })
+}
+
+/** A description that is no tokenizer's shows at the first text that its mistake concerns. */
+function attempt<T>(name: string, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    throw notTokenizer(name, (error as Error).message, error)
+  }
 }
 
 function isDirectory(file: string): boolean {
