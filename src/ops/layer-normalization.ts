@@ -196,8 +196,13 @@ function inverseRms(b: Builder, x: Value, axes: readonly number[], epsilon: numb
   return b.emit('Reciprocal', [b.emit('Sqrt', [plus(b, mean(b, square(b, x), axes), epsilon)])])
 }
 
+/** Element type that statistics of x are computed in: float32, float64 of float64. */
+export function statisticsType(x: Value): DType {
+  return x.type!.dtype === 'float64' ? 'float64' : 'float32'
+}
+
 /** RMS normalisation in elementary operators, with statistics in another element type where asked. */
-function rmsNormalized(
+export function rmsNormalized(
   b: Builder,
   x: Value,
   scale: Value,

@@ -16,6 +16,7 @@ import {
   splitHeads,
 } from './scaled-dot-product.js'
 import { shapeOf, typeOf } from './shapes.js'
+import { rmsNormalized, statisticsType } from './layer-normalization.js'
 
 const MICROSOFT = 'com.microsoft'
 
@@ -230,7 +231,15 @@ function grouped(node: Node, b: Builder): Heads {
   ) as [Value, Value, Value]
   const past = node.inputs[3] ? shapeOf(node, node.inputs[3])[2]! : Expr.zero
   const turn = rotation(node, b, q, past)
-  return { q: turn(q), k: withPast(b, node.inputs[3], turn(k)), v: withPast(b, node.inputs[4], v), past }
+  const [turnedQ, turnedK] = [turn(normalized(node, b, q, 14)), turn(normalized(node, b, k, 15))]
+  return { q: turnedQ, k: withPast(b, node.inputs[3], turnedK), v: withPast(b, node.inputs[4], v), past }
+}
+
+/** Every head under an RMS norm, where the node has a weight for it (Qwen3). */
+function normalized(node: Node, b: Builder, x: Value, at: number): Value {
+  const weight = node.inputs[at]
+  if (!weight) return x
+  return rmsNormalized(b, x, weight, [-1], node.float('qk_norm_epsilon', 1e-6), statisticsType(x))[0]
 }
 
 /** Size of a head: the query's width, packed or not, by its heads. */
@@ -267,7 +276,7 @@ function groupedBias(node: Node, b: Builder, { q, k, past }: Heads): Value | und
 }
 
 function lowerGrouped(node: Node, b: Builder): (Value | null)[] {
-  refuseInputs(node, { 12: 'k_scale', 13: 'v_scale', 14: 'q_norm_weight', 15: 'k_norm_weight' })
+  refuseInputs(node, { 12: 'k_scale', 13: 'v_scale' })
   const heads = grouped(node, b)
   const [size, dtype] = [heads.q.type!.shape![3]!, heads.q.type!.dtype]
   const scale = optionalFloat(node, 'scale') || defaultScale(b, size, dtype)

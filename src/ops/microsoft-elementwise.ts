@@ -6,6 +6,7 @@ import { invalid, type Inferred, type OpDef } from '../op.js'
 import { broadcasting, sameAsInput } from './broadcast.js'
 import { splitHeads } from './scaled-dot-product.js'
 import { normalizeAxis, shapeOf, typeOf } from './shapes.js'
+import { rmsNormalized, statisticsType } from './layer-normalization.js'
 
 /** Softmax(x + bias) over all axes from `axis` on; bias broadcasts as ONNX's Add does, inside or outside. */
 function biasSoftmax(node: Node, b: Builder): Value {
@@ -74,8 +75,7 @@ function gemmaRotary(node: Node, b: Builder): Value[] {
 
 /** RMS normalisation over the last axis with a scale. */
 function rms(node: Node, b: Builder, x: Value, scale: Value): Value {
-  const epsilon = { type: 'float', value: node.float('epsilon', 1e-5) } as const
-  return b.emit('SimplifiedLayerNormalization', [x, scale], { axis: -1, epsilon })
+  return rmsNormalized(b, x, scale, [-1], node.float('epsilon', 1e-5), statisticsType(x))[0]
 }
 
 /** σ(sign(d)·√max(|d|, 10⁻⁶))·value, d the scaled product of normalised key and query [B, S, M, H]. */

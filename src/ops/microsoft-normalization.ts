@@ -6,6 +6,7 @@ import { invalid, type OpDef } from '../op.js'
 import { sameAsInput } from './broadcast.js'
 import { silu } from './emit.js'
 import { shapeOf, typeOf } from './shapes.js'
+import { rmsNormalized, statisticsType } from './layer-normalization.js'
 
 /** [N, …, C] with its channels second. */
 function channelsFirst(node: Node, b: Builder, x: Value): Value {
@@ -64,8 +65,7 @@ function gatedRms(node: Node, b: Builder): Value {
   const shape = shapeOf(node, x)
   const width = shapeOf(node, scale)[0]!
   const rows = b.reshape(x, [...shape.slice(0, -1), shape.at(-1)!.div(width), width])
-  const epsilon = { type: 'float', value: node.float('epsilon', 1e-5) } as const
-  const normal = b.emit('SimplifiedLayerNormalization', [rows, scale], { axis: -1, epsilon })
+  const [normal] = rmsNormalized(b, rows, scale, [-1], node.float('epsilon', 1e-5), statisticsType(x))
   return b.mul(b.reshape(normal, shape), silu(b, gate))
 }
 

@@ -56,6 +56,29 @@ const empty = [floats([2, 2, 0, 8], []), floats([2, 2, 0, 8], [])]
 const past = [signed(2, 2, 2, 4), signed(2, 2, 2, 4)]
 const cache = [signed(2, 2, 2, 8), signed(2, 2, 2, 8)]
 
+/** Causal attention of one head of 8 over two tokens, queries and keys under an RMS norm, by its definition. */
+const normed = (() => {
+  const qkv = [signed(1, 2, 8), signed(1, 2, 8), signed(1, 2, 8)] as const
+  const weights = [signed(8), signed(8)] as const
+  const rows = (x: Operand): number[][] => [x.data.slice(0, 8), x.data.slice(8)]
+  const norm = (row: number[], weight: Operand): number[] => {
+    const inverse = 1 / Math.sqrt(row.reduce((sum, v) => sum + v * v, 0) / 8 + 1e-3)
+    return row.map((v, i) => v * inverse * weight.data[i]!)
+  }
+  const [queries, keys] = [0, 1].map((i) => rows(qkv[i]!).map((row) => norm(row, weights[i]!))) as [
+    number[][],
+    number[][],
+  ]
+  const expected = queries.flatMap((query, s) => {
+    const scores = keys
+      .slice(0, s + 1)
+      .map((key) => Math.exp(key.reduce((sum, v, i) => sum + v * query[i]!, 0) / Math.sqrt(8)))
+    const all = scores.reduce((a, b) => a + b)
+    return query.map((_, d) => scores.reduce((sum, w, t) => sum + (w / all) * rows(qkv[2])[t]![d]!, 0))
+  })
+  return { qkv, weights, expected }
+})()
+
 checkFamily(microsoftAttention, {
   'com.microsoft::Attention': differentiateOnly(
     ['unidirectional and masked', 'past keys'],
@@ -163,6 +186,20 @@ checkFamily(microsoftAttention, {
         null,
         signed(1, 4, 3, 3),
       ]),
+      {
+        ...grouped('norms of queries and keys', [
+          ...normed.qkv,
+          null,
+          null,
+          as('int32', ints([1])),
+          total(2),
+          ...new Array<null>(7).fill(null),
+          ...normed.weights,
+        ]),
+        attributes: { num_heads: 1, kv_num_heads: 1, qk_norm_epsilon: float(1e-3) },
+        expected: [normed.expected, null, null],
+        notSymbolic: 'one sequence',
+      },
       grouped('smooth softmax', [...gq, ...empty, lengths(2, 2), total(3)], { smooth_softmax: 1 }),
       grouped('a sink per head', [
         ...gq,
