@@ -1,6 +1,7 @@
 /** What every file format gives, and what is told of bad files. */
 import fs from 'node:fs'
 import path from 'node:path'
+import zlib from 'node:zlib'
 import { parquetWriteBuffer } from 'hyparquet-writer'
 import { describe, expect, it } from 'vitest'
 import {
@@ -79,6 +80,21 @@ describe('records', () => {
     const rows = await openRows(write('a.parquet', new Uint8Array(bytes)))
     expect(all(rows)).toEqual(ROWS.map((row, i) => ({ ...row, ids: columnData[2]!.data[i] })))
     expect(places(rows)).toEqual(['a.parquet: row 0', 'a.parquet: row 1', 'a.parquet: row 2'])
+  })
+
+  it.each([
+    ['UNCOMPRESSED', undefined],
+    ['GZIP', zlib.gzipSync],
+    ['BROTLI', zlib.brotliCompressSync],
+  ] as const)('of Parquet compressed with %s', async (codec, compress) => {
+    const text = ROWS.map((row) => row.text.repeat(50))
+    const bytes = parquetWriteBuffer({
+      columnData: [{ name: 'text', data: text, type: 'STRING' }],
+      codec,
+      ...(compress ? { compressors: { [codec]: (page: Uint8Array) => new Uint8Array(compress(page)) } } : {}),
+    })
+    const rows = await openRows(write('a.parquet', new Uint8Array(bytes)))
+    expect(all(rows).map((row) => row.text)).toEqual(text)
   })
 
   it('of lines of text', async () => {
