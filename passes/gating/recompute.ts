@@ -5,7 +5,7 @@ import { isDraw } from '../../src/draws.js'
 import { Value, type Model, type Node } from '../../src/ir.js'
 import type { OpTable } from '../../src/op.js'
 import { droppedOut } from '../../src/ops/dropout.js'
-import { outermost } from '../../src/order.js'
+import { outermost, withNested } from '../../src/order.js'
 import { drawnNodes } from '../randomness.js'
 
 /**
@@ -29,7 +29,7 @@ export function recomputeRegion(
   if (readers.length === 0) return
   const drawn = drawnNodes(graph)
   for (const node of region) {
-    if (drawn.has(node)) continue
+    if (drawn.has(node) || withNested(node).slice(1).some(isDraw)) continue
     if (isDraw(node)) map.set(node.output(), repeated(node, new Builder(model, graph, table), map))
     else graph.addNode(cloneNode(node, map))
   }

@@ -20,6 +20,7 @@ import {
   type OperatorSetId,
   type TensorProto,
   type ValueInfo,
+  type TypeProto,
 } from './schema.js'
 import { ProtoTensor, withoutData } from './tensor-data.js'
 import { typeToProto, valueExtra, valueInfoToProto } from './types.js'
@@ -241,8 +242,7 @@ class GraphWriter implements AttributeWriter {
       seen.add(value)
       const isMain = graph.owner === null
       if (isMain || (isOwn && valueExtra(value))) return valueInfoToProto(value, name)
-      // Branches may differ in shape; without an element type, onnx.checker takes theirs to differ in type.
-      const type = typeToProto(value.type && { dtype: value.type.dtype })
+      const type = nestedResultType(value, graph)
       return type ? { name, type } : { name }
     })
   }
@@ -271,6 +271,17 @@ class GraphWriter implements AttributeWriter {
       .map((v) => valueInfoToProto(v, this.names.of(v)))
       .filter((info) => info.type)
   }
+}
+
+/**
+ * What is said of a nested graph's result. Branches may differ in shape, but without an element type onnx.checker takes
+ * theirs to differ in type; of a Scan, ONNX Runtime has to be told how many axes results have.
+ */
+function nestedResultType({ type }: Value, graph: Graph): TypeProto | undefined {
+  const written = typeToProto(type && { dtype: type.dtype, ...(graph.owner?.op === 'Scan' && type) })
+  const dims = written?.tensorType?.shape?.dim
+  for (const dim of dims ?? []) delete dim.dimParam
+  return written
 }
 
 function renamed(proto: TensorProto, name: string): TensorProto {

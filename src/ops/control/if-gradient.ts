@@ -5,7 +5,7 @@ import { Graph, Value, type Node } from '../../ir.js'
 import type { GradContext, GradRule } from '../../op.js'
 import { Tensor } from '../../tensor.js'
 import type { TensorType } from '../../types.js'
-import { addResult, bodyOf, readThrough } from './nested.js'
+import { addResult, bodyOf, isKnownAround, readThrough } from './nested.js'
 
 /** One branch with its backward. */
 interface Branch {
@@ -64,7 +64,8 @@ function exposed(value: Value, node: Node, branch: Graph, other: Graph, g: GradC
   const { model, table } = g.b
   const b = new Builder(model, other, table)
   addResult(branch, value, new Builder(model, branch, table))
-  addResult(other, isInLoop(node) ? b.full(value.type!, 0) : emptyOf(value.type!, model.graph), b)
+  const isStacked = isInLoop(node) && value.type!.shape?.every((d) => isKnownAround(d, branch, model))
+  addResult(other, isStacked ? b.full(value.type!, 0) : emptyOf(value.type!, model.graph), b)
   return node.addOutput(new Value(value.name || 'saved', value.type))
 }
 

@@ -1,7 +1,11 @@
 /** The gradient of `Scan` and `Loop`: the same operator over the same iterations, the last one first. */
 import { Builder } from '../../builder.js'
+import { cloneNode } from '../../clone.js'
+import { isDraw } from '../../draws.js'
+import { CompileError } from '../../errors.js'
 import { Graph, Value, type Node } from '../../ir.js'
 import type { GradContext, GradRule } from '../../op.js'
+import { withNested } from '../../order.js'
 import { isFloat } from '../../types.js'
 import { Layout } from './layout.js'
 import { readThrough } from './nested.js'
@@ -15,9 +19,9 @@ interface Running extends Carried {
 
 /**
  * With s', y = f(s, x, v) for states s, scanned elements x and captured v, the backward carries ds and dv:
- * ds, dx, dv = ∂f·(ds', dy), dv summed. The forward also returns, stacked, what the backward reads of each iteration, so
- * that shapes may not change between iterations.
- * @throws CompileError `no-gradient` where they do
+ * ds, dx, dv = ∂f·(ds', dy), dv summed. The forward also returns, stacked, what the backward reads of each iteration; what
+ * may change its shape between iterations is computed again.
+ * @throws CompileError `no-gradient` where a state may change its shape
  */
 export const loopGradient: GradRule = (node, g) => {
   const gradients = new BackwardLoop(node, g).emit()
@@ -139,12 +143,21 @@ class BackwardLoop {
   /** A value of a forward iteration in the backward one of the same number. */
   private exposed(value: Value): Value {
     if (value === this.layout.condition) return this.b.scalar('bool', 1)
-    return this.walker.slice(this.stacks.of(value), value)
+    const stack = this.stacks.of(value)
+    return stack ? this.walker.slice(stack, value) : this.repeated(value)
+  }
+
+  /** What no stack can hold is computed again from what it was computed from. */
+  private repeated(value: Value): Value {
+    const node = value.producer
+    if (!node || withNested(node).some(isDraw)) throw changingShape(this.node, value)
+    const copy = this.b.graph.addNode(cloneNode(node, new Map()))
+    return copy.output(node.outputs.indexOf(value))
   }
 
   private lengthOf(iteration: Value): Value {
     const { b } = this.g
-    const { value } = this.stacks.of(iteration)
+    const { value } = this.stacks.of(iteration)!
     return b.reshape(b.emit('Shape', [value]), [])
   }
 
@@ -161,6 +174,15 @@ class BackwardLoop {
       else this.gradients.set(operand!, result)
     })
   }
+}
+
+function changingShape(loop: Node, value: Value): CompileError {
+  return new CompileError(
+    'no-gradient',
+    `${loop.op} (node "${loop.name}") lies between a trainable parameter and the loss, and the shape of "${value.name}" may ` +
+      'change from one iteration to the next, so that its values cannot be kept for the backward; ' +
+      'freeze the parameters up to it with --freeze, or export the model for a fixed number of iterations',
+  )
 }
 
 function once<T extends object>(make: () => T): () => T {

@@ -44,22 +44,36 @@ export function addResult(graph: Graph, value: Value, b: Builder): void {
 }
 
 /**
- * Makes a backward graph read a forward one's values through `expose`, which is asked once a value. Constants of the
- * forward graph move to the main graph instead.
+ * Makes a backward graph read a forward one's values through `expose`, which is asked once a value, and may emit nodes into
+ * the backward graph that read the forward one themselves. Constants of the forward graph move to the main graph instead.
  */
 export function readThrough(forward: Graph, backward: Graph, main: Graph, expose: (v: Value) => Value): void {
   const exposed = new Map<Value, Value>()
-  for (const user of usersIn(backward)) {
-    const operands = user instanceof Node ? user.inputs : user.outputs
-    operands.forEach((value, i) => {
-      if (!value || homeOf(value) !== forward) return
-      if (value.isInitializer) return moveToMain(value, main)
+  const reads = (): Read[] =>
+    usersIn(backward).flatMap((user) => [...readsOf(user)].filter(({ value }) => homeOf(value) === forward))
+  for (let open = reads(); open.length > 0; open = reads())
+    for (const { user, index, value } of open) {
+      if (value.isInitializer) {
+        moveToMain(value, main)
+        continue
+      }
       const outer = exposed.get(value) ?? expose(value)
       exposed.set(value, outer)
-      if (user instanceof Node) user.setInput(i, outer)
-      else user.setOutput(i, outer)
-    })
-  }
+      if (user instanceof Node) user.setInput(index, outer)
+      else user.setOutput(index, outer)
+    }
+}
+
+/** One operand of a node, or result of a graph. */
+interface Read {
+  readonly user: Node | Graph
+  readonly index: number
+  readonly value: Value
+}
+
+function* readsOf(user: Node | Graph): Iterable<Read> {
+  const operands = user instanceof Node ? user.inputs : user.outputs
+  for (const [index, value] of operands.entries()) if (value) yield { user, index, value }
 }
 
 function usersIn(graph: Graph): (Node | Graph)[] {
@@ -68,6 +82,7 @@ function usersIn(graph: Graph): (Node | Graph)[] {
 }
 
 function moveToMain(value: Value, main: Graph): void {
+  if (value.owner === main) return
   value.owner!.initializers.delete(value)
   main.addInitializer(value)
 }

@@ -1,6 +1,5 @@
 /** Values of the iterations of a `Loop` or `Scan`, stacked: what its backward reads. */
 import { Builder } from '../../builder.js'
-import { CompileError } from '../../errors.js'
 import { inferNode } from '../../infer.js'
 import { Value, type Node } from '../../ir.js'
 import type { Layout, Scanned } from './layout.js'
@@ -15,15 +14,12 @@ export class Stacks {
     private readonly b: Builder,
   ) {}
 
-  /**
-   * The values of one value of the body in all iterations, as the backward walks them.
-   * @throws CompileError `no-gradient` where their shapes may differ
-   */
-  of(value: Value): Scanned {
+  /** The values of one value of the body in all iterations, as the backward walks them; undefined where shapes may differ. */
+  of(value: Value): Scanned | undefined {
     const { layout, node } = this
     const j = layout.scanInputs.find((at) => layout.element(at) === value)
     if (j !== undefined) return back(node.input(layout.scanOperand(j)), layout.scanInput(j))
-    this.refuseChangingShape(value)
+    if (!value.type?.shape?.every((d) => isKnownAround(d, layout.body, this.b.model))) return undefined
     const at = layout.scanOutputs.find((k) => layout.body.outputs[layout.scanResultAt(k)] === value)
     if (at !== undefined) return back(node.output(layout.states.length + at), layout.scanOutput(at))
     return back(this.stack(value), { axis: 0, direction: 0 })
@@ -41,17 +37,6 @@ export class Stacks {
     }
     inferNode(node, model, table)
     return output
-  }
-
-  private refuseChangingShape(value: Value): void {
-    const shape = value.type?.shape
-    if (shape?.every((d) => isKnownAround(d, this.layout.body, this.b.model))) return
-    throw new CompileError(
-      'no-gradient',
-      `${this.node.op} (node "${this.node.name}") lies between a trainable parameter and the loss, and the shape of ` +
-        `"${value.name}" may change from one iteration to the next, so that its values cannot be kept for the backward; ` +
-        'freeze the parameters up to it with --freeze, or export the model for a fixed number of iterations',
-    )
   }
 }
 
