@@ -11,6 +11,7 @@ import { removeDeadNodes } from '../src/order.js'
 import { orderLeavesLast } from './execution-order.js'
 import { trimOutputs } from './gating/trim.js'
 import { dissolveDropBP } from './insert-dropbp.js'
+import { addMeasures, nameMeasures, type Measures } from './loss/measures.js'
 import { lowerModel } from './lower.js'
 import { castWhereNoKernel } from './lowering/kernels.js'
 import type { CompileContext, Parameter, Site } from './pass.js'
@@ -70,6 +71,8 @@ export class AnnotatedDraft {
 export class EvaluationDraft {
   private readonly map: ValueMap = new Map()
   private readonly model: Model
+  /** Results beside the loss; known when finished. */
+  measures: Measures = {}
 
   /** Taken after raise. */
   constructor(private readonly ctx: CompileContext) {
@@ -86,12 +89,14 @@ export class EvaluationDraft {
       model,
       ctx.sites.flatMap((s) => [s.keep, s.scale]).map((v) => v && map.get(v)),
     )
+    this.measures = addMeasures(model, ctx.table)
     for (const node of model.graph.nodes) trimOutputs(node)
     lowerModel(model, ctx.table)
     const parameters = new Set(ctx.parameters.map((p) => map.get(p.value)!))
     simplifyModel(model, ctx.table, (v) => parameters.has(v))
     ownResults(model.graph)
     nameLoss(model)
+    nameMeasures(model, this.measures)
     nameKept(model, ctx)
     exposeParameters(model, ctx.differentiated!.parameters, map)
     storeNarrow(model, ctx.table)

@@ -121,10 +121,12 @@ export function compileModel(source: Model, request: CompileRequest = {}): Compi
   const flops = totalFlops(ctx)
   runPasses(ctx, gating, listener)
   const optimizer = buildOptimizer(ctx.options.optimizer, optimized(ctx), ctx.table)
-  const manifest = buildManifest(ctx, sourceFacts(source, request.source), optimizer.spec, flops)
+  const evaluation = evaluationDraft.finish()
+  const facts = sourceFacts(source, request.source)
+  const manifest = buildManifest(ctx, facts, optimizer.spec, flops, evaluationDraft.measures)
   const models = {
     training: trainingModel(ctx),
-    evaluation: evaluationDraft.finish(),
+    evaluation,
     optimizer: optimizer.model,
     annotated,
   }

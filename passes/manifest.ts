@@ -4,6 +4,7 @@ import type { Value } from '../src/ir.js'
 import type { Manifest, OptimizerSpec, ParameterSpec, SiteSpec, TensorSpec } from '../src/manifest.js'
 import type { Shape } from '../src/types.js'
 import { gradientName } from './artifacts.js'
+import type { Measures } from './loss/measures.js'
 import type { CompileContext, Parameter, Site } from './pass.js'
 
 /** What is known of the file that the model came from. */
@@ -38,6 +39,7 @@ export function buildManifest(
   source: SourceFacts,
   optimizer: OptimizerSpec,
   flops: Manifest['flops'],
+  measures: Measures,
 ): Manifest {
   const { training, eval: evaluation, optimizer: optimizerFile, annotated } = FILES
   const loss = ctx.loss!
@@ -58,6 +60,7 @@ export function buildManifest(
       ...(loss.classes !== undefined && { classes: loss.classes }),
       ...(loss.scaleInput && { scale: { input: loss.scaleInput.name, default: LOSS_SCALE } }),
     },
+    evaluation: measures,
     outputs: keptOutputs(ctx),
     sites: ctx.sites.map((s) => siteSpec(ctx, s)),
     parameters: ctx.parameters.map((p) => parameterSpec(ctx, p)),

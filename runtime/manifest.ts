@@ -98,6 +98,7 @@ const schema = v.looseObject({
     labelSmoothing: v.optional(v.number()),
     scale: v.optional(v.object({ input: v.string(), default: v.number() })),
   }),
+  evaluation: v.optional(v.object({ correct: v.optional(v.string()), unsmoothed: v.optional(v.string()) })),
   sites: v.array(siteSpec),
   parameters: v.array(parameterSpec),
   optimizer: optimizerSpec,

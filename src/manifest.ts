@@ -155,6 +155,11 @@ export interface Manifest {
   }
   /** Outputs of the source model that the training and the evaluation graph give after all others. */
   outputs?: TensorSpec[]
+  /**
+   * Results of the evaluation graph beside the loss: how many counted labels the largest logit predicts, and the loss without
+   * label smoothing where the loss has it. Absent where there are none.
+   */
+  evaluation?: { correct?: string; unsmoothed?: string }
   sites: SiteSpec[]
   parameters: ParameterSpec[]
   optimizer: OptimizerSpec

@@ -17,18 +17,28 @@ export async function evaluate(
   state: TrainingState,
   batches: Iterable<Batch> | AsyncIterable<Batch>,
 ): Promise<EvaluationResult> {
-  let total = 0
+  const sums = { loss: 0, correct: 0, unsmoothed: 0 }
   let labels = 0
   let count = 0
   for await (const batch of batches) {
     checkBatch(manifest, batch)
     const weight = countedLabels(manifest, batch)
-    if (weight > 0) total += weight * (await graph.loss(state, batch))
+    if (weight > 0) {
+      const measured = await graph.loss(state, batch)
+      sums.loss += weight * measured.loss
+      sums.correct += measured.correct ?? 0
+      sums.unsmoothed += weight * (measured.unsmoothed ?? measured.loss)
+    }
     labels += weight
     count++
     await nextTurn()
   }
   if (labels === 0) throw new UsageError('no-validation', 'the validation data holds no label that counts')
-  const loss = total / labels
-  return { loss, perplexity: Math.exp(loss), batches: count }
+  const tellsAccuracy = manifest.evaluation?.correct !== undefined
+  return {
+    loss: sums.loss / labels,
+    perplexity: Math.exp(sums.unsmoothed / labels),
+    ...(tellsAccuracy && { accuracy: sums.correct / labels }),
+    batches: count,
+  }
 }

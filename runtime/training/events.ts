@@ -65,6 +65,7 @@ export interface StepResult {
 export interface EvaluationResult {
   /** Mean over all counted labels. */
   loss: number
+  /** exp of the loss; of the one without label smoothing, where there is some. */
   perplexity: number
   /** Share of the counted labels that the largest logit predicts, where the evaluation graph tells. */
   accuracy?: number

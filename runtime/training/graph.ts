@@ -26,6 +26,15 @@ export interface BackwardFactors {
   dropoutSeed?: number
 }
 
+/** An evaluated batch. */
+export interface Measured {
+  loss: number
+  /** Counted labels that the largest logit predicts. */
+  correct?: number
+  /** The loss without label smoothing, where it has some. */
+  unsmoothed?: number
+}
+
 /** The sessions of a compiled directory. The evaluation session is made when first needed. */
 export class TrainingGraph {
   private readonly presence: Presence
@@ -99,14 +108,18 @@ export class TrainingGraph {
     state.advance(gradients)
   }
 
-  /** The loss of a batch, without gradients. */
-  async loss(state: TrainingState, batch: Batch): Promise<number> {
+  /** The loss of a batch, without gradients, and what else the evaluation graph tells. */
+  async loss(state: TrainingState, batch: Batch): Promise<Measured> {
     const { manifest } = this.compiled
     this.evaluation ??= await this.open('eval')
     const feeds = { ...batchFeeds(manifest, batch), ...state.parameterFeeds() }
     for (const site of manifest.sites) feeds[site.keep] = scalar('bool', true)
-    const results = await this.evaluation.run(feeds, { [manifest.loss.output]: null })
-    return floatsOf(results[manifest.loss.output]!)[0]!
+    const { correct, unsmoothed } = manifest.evaluation ?? {}
+    const names = [manifest.loss.output, correct, unsmoothed].filter((name) => name !== undefined)
+    const results = await this.evaluation.run(feeds, Object.fromEntries(names.map((name) => [name, null])))
+    const read = (name: string | undefined): number | undefined =>
+      name === undefined ? undefined : floatsOf(results[name]!)[0]
+    return { loss: read(manifest.loss.output)!, correct: read(correct), unsmoothed: read(unsmoothed) }
   }
 
   async release(): Promise<void> {

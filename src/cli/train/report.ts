@@ -157,8 +157,9 @@ class TextReporter implements Reporter {
   event(event: TrainEvent): void {
     if (event.type === 'step') this.step(event)
     else if (event.type === 'evaluation') {
+      const accuracy = event.accuracy === undefined ? '' : `, accuracy ${percent(event.accuracy)}`
       this.line(
-        `step ${event.step}: validation loss ${colors.bold(event.loss.toFixed(4))}, perplexity ${event.perplexity.toFixed(2)}`,
+        `step ${event.step}: validation loss ${colors.bold(event.loss.toFixed(4))}, perplexity ${event.perplexity.toFixed(2)}${accuracy}`,
       )
     } else if (event.type === 'rates') {
       this.line(`step ${event.step}: drop rates ${event.rates.map((r) => r.toFixed(2)).join(' ')}`)
