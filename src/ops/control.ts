@@ -1,12 +1,13 @@
 /** Control flow: type rules of If, Loop and Scan, and their gradients. What is known before the run is inlined instead. */
-import type { Graph, Node } from '../ir.js'
+import { Expr } from '../expr.js'
+import type { Graph, Node, Value } from '../ir.js'
 import type { InferContext, Inferred, OpDef } from '../op.js'
 import type { Dim, Shape, TensorType } from '../types.js'
 import { ifGradient } from './control/if-gradient.js'
 import { bindLoop, bindScan } from './control/bind.js'
 import { loopGradient } from './control/loop-gradient.js'
 import { bodyOf, isKnownAround } from './control/nested.js'
-import { normalizeAxis, typeOf } from './shapes.js'
+import { constant, maxOf, normalizeAxis, typeOf } from './shapes.js'
 
 /** A type with every dimension replaced that only holds inside of a nested graph. */
 function outside(
@@ -35,13 +36,24 @@ function inferIf(node: Node, ctx: InferContext): Inferred[] {
 function inferLoop(node: Node, ctx: InferContext): Inferred[] {
   const graph = bodyOf(node, 'body')
   const carried = node.inputs.length - 2
+  const length = loopLength(node)
   return node.outputs.map((_, i) => {
     const type = typeOf(graph?.outputs[i + 1])
     const initial = i < carried ? typeOf(node.inputs[i + 2]).shape : undefined
-    if (i >= carried) return { type: stacked(type, graph, ctx, i, ctx.unknownDim(i, 0), 0) }
+    if (i >= carried) return { type: stacked(type, graph, ctx, i, length ?? ctx.unknownDim(i, 0), 0) }
     const isKept = (d: Dim, axis: number) => d.constant !== undefined || d.equals(initial?.[axis] ?? -1)
     return { type: outside(type, ctx, i, isKept) }
   })
+}
+
+/** The number of iterations of a `Loop` whose condition always holds, where it follows from dimensions. */
+function loopLength(node: Node): Dim | undefined {
+  const [limit, condition] = node.inputs
+  const body = bodyOf(node)
+  const next = body?.outputs[0]
+  const holds = (v: Value | undefined) => v !== undefined && constant(v) === 1
+  if (!limit?.known || (condition && !holds(condition))) return undefined
+  return holds(next) || next === body?.inputs[1] ? maxOf(limit.known[0]!, Expr.zero) : undefined
 }
 
 /** The type of a body's result with an axis of `length` inserted. */

@@ -40,6 +40,17 @@ describe('control flow', () => {
     expect(typeOf(text, 'r')).toBe('float32[t, 4]')
   })
 
+  it('a Loop over a dimension stacks that many', () => {
+    const text = (go: string) => `g (float[t, 4] x) => (s, r) <int64 zero = {0}, bool yes = {1}> {
+      d = Shape (x)  m = Gather (d, zero)
+      s, r = Loop (m, yes, x) <body = b (int64 i, bool go, float[t, 4] a) => (go2, a2, o) {
+        go2 = ${go}  a2 = Relu (a)  o = Shape (a)
+      }>
+    }`
+    expect(typeOf(text('Identity (yes)'), 'r')).toBe('int64[t, 2]')
+    expect(typeOf(text('Not (go)'), 'r')).toMatch(/^int64\[unknown_\d+, 2\]$/)
+  })
+
   it('a state that an iteration does not keep has an open dimension', () => {
     const text = `g (int64 m, bool c, float[n, 4] x) => (s, r) {
       s, r = Loop (m, c, x) <body = b (int64 i, bool go, float[n, 4] a) => (go2, a2, o) {
