@@ -15,9 +15,14 @@ export function noteSourceInitializers(model: Model): void {
 
 /** Moves the initializers of nested graphs to the main graph, so that weights which a branch or a loop keeps are found. */
 export function initializersToMain(model: Model): void {
+  const taken = new Set([...model.graph.initializers].map((v) => v.name))
   for (const graph of allGraphs(model.graph)) {
     if (graph === model.graph) continue
     for (const value of [...graph.initializers]) {
+      const { name } = value
+      // Branches may use a name each for itself.
+      for (let n = 2; taken.has(value.name); n++) value.name = `${name}_${n}`
+      taken.add(value.name)
       graph.initializers.delete(value)
       model.graph.addInitializer(value)
     }

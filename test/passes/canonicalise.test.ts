@@ -327,6 +327,17 @@ describe('what does nothing is removed', () => {
     ).toBecome('g (float[2, 3] x) => (float[2, 3] y) <float[3] k = {1, 2, 3}> { y = Add (x, k) }')
   })
 
+  it('weights of branches move to the main graph, under names of their own', () => {
+    const model = canonical(
+      `<ir_version: 10, opset_import: ["" : 20]> g (float[2] x, bool c) => (float[2] y) {
+        y = If (c) <
+          then_branch = t () => (a) <float[2] "p.w" = {1, 2}> { a = Mul (x, "p.w") },
+          else_branch = e () => (b) <float[2] "p.w" = {3, 4}> { b = Add (x, "p.w") }>
+      }`,
+    )
+    expect([...model.graph.initializers].map((v) => v.name)).toEqual(['p.w', 'p.w_2'])
+  })
+
   it('but not an If whose condition is open', () => {
     const program = `g (float[2] x, bool c) => (float[2] y) {
       y = If (c) <then_branch = t () => (a) { a = Neg (x) }, else_branch = e () => (b) { b = Abs (x) }>

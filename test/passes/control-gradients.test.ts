@@ -1,5 +1,6 @@
 /** Gradients through run-time control flow against central differences, and in ONNX Runtime. */
 import { describe, expect, test } from 'vitest'
+import { feed, runModel } from '../helpers/expect-pass.js'
 import { differentiateProgram, expectGradients } from '../helpers/gradients.js'
 
 const sum = 'q = Mul (y, y)  loss = ReduceSum <keepdims = 0> (q)'
@@ -105,6 +106,36 @@ describe('Scan', () => {
       ${sum}
     }`
     await expectGradients(differentiateProgram(text))
+  })
+})
+
+describe('random draws', () => {
+  // All ones: what passes the dropout is doubled, and so is its gradient.
+  const text = (
+    body: string,
+  ): string => `g (float[8, 8] x, bool c) => (float loss) <float rate = {0.5}, bool yes = {1}> {
+    ${body}  loss = ReduceSum <keepdims = 0> (y)
+  }`
+  test.each([
+    [
+      'a branch',
+      `y = If (c) <then_branch = t () => (r) { r, m = Dropout (x, rate, yes) }, else_branch = e () => (s) { s = Neg (x) }>`,
+    ],
+    [
+      'an iteration',
+      `z = ReduceSum <keepdims = 0> (x, first)
+       s, y = Scan <num_scan_inputs = 1> (z, x) <body = b (float[8] a, float[8] e) => (a2, o) { a2 = Identity (a)  o, m = Dropout (e, rate, yes) }>`,
+    ],
+  ])('of %s are the same in the backward', async (_, body) => {
+    const program = text(body).replace('<float rate', '<int64[1] first = {0}, float rate')
+    const { model } = differentiateProgram(program)
+    model.graph.outputs.forEach((v, i) => (v.name = ['loss', 'd_x'][i]!))
+    const { loss, d_x } = await runModel(model, {
+      x: feed('float32', [8, 8], Array<number>(64).fill(1)),
+      c: feed('bool', [], [1]),
+    })
+    expect(d_x!.data.reduce((a, b) => a + b, 0)).toBe(loss!.data[0])
+    expect(new Set(d_x!.data)).toEqual(new Set([0, 2]))
   })
 })
 
