@@ -33,10 +33,12 @@ export function checkGradient(prepared: Prepared, notes: string[]): Outcome {
   if (steering.length > 0) notes.push(`${steering.map((v) => v.name).join(', ')}: ${STEERING}`)
   const feeds = arraysOf(prepared)
   const loss = projection(prepared, outputs, new Reference(model).run(feeds))
+  model.graph.setOutputs([loss])
+  const forward = new Reference(model)
   const found = gradients(model, standardOps, loss, inputs)
   const reached = inputs.filter((v) => found.has(v))
   model.graph.setOutputs([loss, ...reached.map((v) => found.get(v)!)])
-  const check = new Check(new Reference(model), feeds, notes)
+  const check = new Check(forward, new Reference(model), feeds, notes)
   if (reached.length === 0)
     return check.isFlat(inputs)
       ? none('piecewise constant')
@@ -102,7 +104,10 @@ class Check {
   private kinks = 0
 
   constructor(
-    private readonly reference: Reference,
+    /** Computes the loss. */
+    private readonly forward: Reference,
+    /** Computes the loss and its gradients. */
+    private readonly backward: Reference,
     private readonly feeds: Feeds,
     private readonly notes: string[],
   ) {}
@@ -115,7 +120,7 @@ class Check {
   }
 
   run(inputs: readonly Value[], reached: readonly Value[]): Outcome {
-    const results = this.reference.run(this.feeds)
+    const results = this.backward.run(this.feeds)
     const given = new Map(reached.map((v, i) => [v, results[i + 1]!]))
     const got = new Map(inputs.map((v) => [v, given.get(v) ?? this.zerosLike(v)]))
     for (const [v, g] of got) {
@@ -193,7 +198,7 @@ class Check {
   }
 
   private loss(feeds: Feeds): number {
-    return this.reference.run(feeds, [0])[0]!.data[0]!
+    return this.forward.run(feeds)[0]!.data[0]!
   }
 
   private randomDirection(v: Value): Float64Array {

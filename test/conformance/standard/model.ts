@@ -65,11 +65,10 @@ export class Reference {
   }
 
   /** @throws CompileError `not-evaluable` */
-  run(feeds: ReadonlyMap<Value, NdArray>, outputs?: readonly number[]): NdArray[] {
+  run(feeds: ReadonlyMap<Value, NdArray>): NdArray[] {
     const { graph } = this.model
-    const wanted = outputs ? outputs.map((i) => graph.outputs[i]!) : graph.outputs
     const given = new Map([...feeds].map(([v, array]) => [this.inputs.get(v)!, array]))
-    const arrays = evaluateGraph(graph, given, standardOps, wanted)
-    return wanted.map((v) => arrays.get(v)!)
+    const arrays = evaluateGraph(graph, given, standardOps)
+    return graph.outputs.map((v) => arrays.get(v)!)
   }
 }

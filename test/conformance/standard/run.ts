@@ -91,7 +91,7 @@ function undefinedOperators(schemas: readonly Schema[]): string[] {
 }
 
 /** What the canonical form has none of. */
-const READ_AWAY: ReadonlySet<string> = new Set(['Constant', 'Scatter', 'SequenceMap'])
+const READ_AWAY: ReadonlySet<string> = new Set(['Constant', 'SequenceMap'])
 
 function tally({ cases }: Results, check: (typeof CHECKS)[number]): { right: number; all: number } {
   const outcomes = Object.values(cases)
