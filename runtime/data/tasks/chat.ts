@@ -9,7 +9,7 @@ export const chat: Task = {
   required: ['messages'],
   optional: ['tools'],
   fits: lossIs('causal-lm', 'output'),
-  check: (row, where) => checkMessages(row, 'messages', where),
+  check: (row, where) => void messagesIn(row, 'messages', where),
   encoder(context) {
     const { tokenizer, trainOn = 'completion' } = context
     // The template writes the special tokens itself: none are put around its text.
@@ -36,13 +36,8 @@ export const chat: Task = {
 /** Roles of the older form of conversations, `{ from, value }`. */
 const SPEAKERS: Readonly<Record<string, string>> = { human: 'user', gpt: 'assistant', system: 'system' }
 
-/** @throws IOError `bad-row` */
-export function checkMessages(row: Row, column: string, where: Where): void {
-  messagesIn(row, column, where)
-}
-
-/** The messages of a column: `{ role, content }`, or `{ from, value }`. */
-function messagesIn(row: Row, column: string, where: Where): Message[] {
+/** The messages of a column: `{ role, content }`, or `{ from, value }`. @throws IOError `bad-row` */
+export function messagesIn(row: Row, column: string, where: Where): Message[] {
   const value = row[column]
   if (!Array.isArray(value) || value.length === 0)
     throw badRow(where, column, 'a list of messages { "role": …, "content": … }', value)

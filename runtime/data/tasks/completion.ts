@@ -2,11 +2,11 @@
  * Prompts and completions for a causal language model: the completion is predicted, the prompt only read. Both are texts,
  * or both lists of messages, which the tokenizer's chat template makes a text of.
  */
-import { ChatTemplate, type Message } from '../chat.js'
+import { ChatTemplate } from '../chat.js'
 import { IGNORE } from '../example.js'
 import { labelSpans } from '../spans.js'
 import type { Row } from '../sources/source.js'
-import { checkMessages } from './chat.js'
+import { messagesIn } from './chat.js'
 import { badRow, lossIs, textIn, truncate, type Task, type TaskContext } from './task.js'
 import { closed } from './text.js'
 
@@ -16,7 +16,7 @@ export const completion: Task = {
   fits: lossIs('causal-lm', 'output'),
   check(row, where) {
     for (const column of ['prompt', 'completion'])
-      if (isChat(row)) checkMessages(row, column, where)
+      if (isChat(row)) messagesIn(row, column, where)
       else textIn(row, column, where)
     if (!isChat(row) && row.completion === '') throw badRow(where, 'completion', 'a text to predict', '')
   },
@@ -26,7 +26,7 @@ export const completion: Task = {
       this.check(row, where)
       if (!isChat(row)) return truncate(plain(row, context), context, where)
       template ??= ChatTemplate.of(context.tokenizer, context.chatTemplate)
-      return truncate(conversation(row, template, context), context, where)
+      return truncate(conversation(row, template, context, where), context, where)
     }
   },
 }
@@ -50,10 +50,11 @@ function conversation(
   row: Row,
   template: ChatTemplate,
   { tokenizer, trainOn }: TaskContext,
+  where: Where,
 ): { tokens: readonly number[]; labels: ArrayLike<number> } {
-  const prompt = row.prompt as Message[]
+  const prompt = messagesIn(row, 'prompt', where)
   const more = row.tools === undefined || row.tools === null ? {} : { tools: row.tools }
-  const text = template.render([...prompt, ...(row.completion as Message[])], more)
+  const text = template.render([...prompt, ...messagesIn(row, 'completion', where)], more)
   const before = template.render(prompt, { ...more, add_generation_prompt: true })
   const { tokens, labels } = labelSpans(tokenizer, text, [[sharedLength(before, text), text.length]])
   return { tokens, labels: trainOn === 'all' ? tokens : labels }

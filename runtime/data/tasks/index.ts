@@ -31,7 +31,7 @@ export function columnsOf(name: TaskName, contract: Contract): readonly string[]
 
 /**
  * The task that the data's columns and the model's loss make possible.
- * @throws UsageError `no-task`, `missing-column`
+ * @throws UsageError `missing-column`
  */
 export function chooseTask(
   contract: Contract,
