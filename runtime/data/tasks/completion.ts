@@ -5,7 +5,7 @@
 import { ChatTemplate } from '../chat.js'
 import { IGNORE } from '../example.js'
 import { labelSpans } from '../spans.js'
-import type { Row } from '../sources/source.js'
+import type { Row, Where } from '../sources/source.js'
 import { messagesIn } from './chat.js'
 import { badRow, lossIs, textIn, truncate, type Task, type TaskContext } from './task.js'
 import { closed } from './text.js'
