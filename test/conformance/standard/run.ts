@@ -22,10 +22,6 @@ const CHECKS = ['type', 'forward', 'gradient'] as const
 /** The share of the differentiable cases whose gradients have to be right. */
 const SHARE = 0.95
 
-const missing = process.env.PYTHON ? missingPython('onnx', 'numpy') : 'PYTHON is not set'
-if (missing) console.log(`standard: skipped: ${missing}`)
-else process.exitCode = (await run(process.argv[2])) ? 0 : 1
-
 async function run(pattern: string | undefined): Promise<boolean> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'standard-'))
   try {
@@ -33,9 +29,10 @@ async function run(pattern: string | undefined): Promise<boolean> {
     const schemas = readSchemas(folder)
     const results = await checkAll(folder, new Opsets(schemas), pattern)
     if (pattern !== undefined) return print(results)
-    const problems = [...complaints(results), ...undefinedOperators(schemas)]
-    for (const problem of problems) console.log(`standard: ${problem}`)
+    const before = existsSync(RESULTS) ? (JSON.parse(readFileSync(RESULTS, 'utf8')) as Results) : undefined
     writeFileSync(RESULTS, serialise(results))
+    const problems = [...complaints(results, before), ...undefinedOperators(schemas)]
+    for (const problem of problems) console.log(`standard: ${problem}`)
     console.log(`standard: ${summary(results)}`)
     return problems.length === 0
   } finally {
@@ -60,9 +57,8 @@ function print({ cases }: Results): boolean {
 }
 
 /** What is wrong with the results. */
-function complaints(results: Results): string[] {
+function complaints(results: Results, before: Results | undefined): string[] {
   const found: string[] = []
-  const before = existsSync(RESULTS) ? (JSON.parse(readFileSync(RESULTS, 'utf8')) as Results) : undefined
   for (const [name, result] of Object.entries(results.cases))
     for (const check of CHECKS) {
       const outcome = result[check]
@@ -113,3 +109,7 @@ function serialise({ onnx, cases }: Results): string {
   const lines = Object.entries(cases).map(([name, r]) => `    ${JSON.stringify(name)}: ${JSON.stringify(r)}`)
   return `{\n  "onnx": ${JSON.stringify(onnx)},\n  "cases": {\n${lines.join(',\n')}\n  }\n}\n`
 }
+
+const missing = process.env.PYTHON ? missingPython('onnx', 'numpy') : 'PYTHON is not set'
+if (missing) console.log(`standard: skipped: ${missing}`)
+else process.exitCode = (await run(process.argv[2])) ? 0 : 1
