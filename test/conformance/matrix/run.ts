@@ -1,16 +1,17 @@
 /**
  * The matrix: architecture × exporter × opset, against PyTorch.
  *
- *     npx tsx test/conformance/matrix/run.ts [CACHE] [architecture ...]
+ *     npx tsx test/conformance/matrix/run.ts [CACHE] [architecture ...] [--no-export]
  *
  * Exports with make.py (whose Python is $PYTHON) what CACHE lacks, checks it, and merges the rows into results.json. Every
- * architecture is checked in a process of its own.
+ * architecture is checked in a process of its own. `--no-export` checks what is there.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 import { missingPython, python, PYTHON } from '../../python/python.js'
 import { checkCell, rowOf, tableOf } from './cells.js'
 import type { Outcome, Row } from './table.js'
@@ -18,9 +19,12 @@ import type { Outcome, Row } from './table.js'
 const HERE = import.meta.dirname
 const RESULTS = path.join(HERE, 'results.json')
 
-const [first, ...rest] = process.argv.slice(2)
-if (first === '--check') await checkArchitecture(rest[0]!)
-else await main(first ?? path.join(os.homedir(), '.cache', 'dropbp-matrix'), rest)
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { check: { type: 'string' }, 'no-export': { type: 'boolean', default: false } },
+})
+if (flags.check) await checkArchitecture(flags.check)
+else await main(positionals[0] ?? path.join(os.homedir(), '.cache', 'dropbp-matrix'), positionals.slice(1))
 
 async function main(cache: string, chosen: string[]): Promise<void> {
   const missing = missingPython('torch', 'transformers', 'onnx', 'onnxscript', 'onnxruntime', 'safetensors')
@@ -29,7 +33,7 @@ async function main(cache: string, chosen: string[]): Promise<void> {
   const names = python(...make, '--list')
     .trim()
     .split('\n')
-  execFileSync(PYTHON, make, { stdio: 'inherit' })
+  if (!flags['no-export']) execFileSync(PYTHON, make, { stdio: 'inherit' })
   const rows: Row[] = []
   for (const name of names) {
     rows.push(...report(path.join(cache, name)))
