@@ -33,6 +33,14 @@ export class Condition {
     return reduced([...this.terms, ...other.terms])
   }
 
+  /** True where one of them is; the same as `or` after `or`, in one go. */
+  static any(conditions: Iterable<Condition>): Condition {
+    const distinct = new Set(conditions)
+    if (distinct.has(Condition.always)) return Condition.always
+    if (distinct.size < 2) return [...distinct][0] ?? Condition.never
+    return reduced([...distinct].flatMap((c) => c.terms))
+  }
+
   and(other: Condition): Condition {
     if (this.implies(other)) return this
     if (other.implies(this)) return other

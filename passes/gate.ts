@@ -3,7 +3,6 @@ import { Expr } from '../src/expr.js'
 import type { Node } from '../src/ir.js'
 import { removeDeadNodes } from '../src/order.js'
 import { flopsOf } from './annotate-flops.js'
-import { Condition } from './condition.js'
 import { BackwardGates } from './gating/backward.js'
 import { Branches } from './gating/branches.js'
 import { executionOf, type Execution } from './gating/execution.js'
@@ -61,9 +60,12 @@ function recordPresence(ctx: CompileContext, { presence }: Execution): void {
 
 /** Backward FLOPs of a site: those of the nodes that run only where it is kept. */
 function recordFlops(ctx: CompileContext, { conditions }: Execution): void {
+  const own = ctx.sites.map((): Node[] => [])
+  for (const [node, condition] of conditions) {
+    const [first = [], ...others] = condition.gates()
+    for (const k of first) if (others.every((term) => term.includes(k))) own[k]!.push(node)
+  }
   ctx.sites.forEach((site, k) => {
-    const kept = Condition.gate(k)
-    const own = [...conditions].filter(([, condition]) => condition.implies(kept)).map(([node]) => node)
-    site.flops = { forward: site.flops?.forward ?? Expr.zero, backward: flopsOf(own, ctx.table) }
+    site.flops = { forward: site.flops?.forward ?? Expr.zero, backward: flopsOf(own[k]!, ctx.table) }
   })
 }

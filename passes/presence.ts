@@ -28,7 +28,7 @@ export class Presence {
         return operands[0]!.and(Condition.gate(this.gates.indexOf(node.input(1))))
       case ACCUMULATE:
       case OR_ZERO:
-        return operands.reduce((a, b) => a.or(b), Condition.never)
+        return Condition.any(operands)
       default:
         return operands.reduce((a, b) => a.and(b), Condition.always)
     }

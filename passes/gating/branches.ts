@@ -102,9 +102,9 @@ export class Branches {
 }
 
 function toCondition(terms: readonly number[][]): Condition {
-  return terms
-    .map((gates) => gates.map((g) => Condition.gate(g)).reduce((a, b) => a.and(b), Condition.always))
-    .reduce((a, b) => a.or(b), Condition.never)
+  return Condition.any(
+    terms.map((gates) => gates.map((g) => Condition.gate(g)).reduce((a, b) => a.and(b), Condition.always)),
+  )
 }
 
 /** Moves nodes from their graph into another; operands and uses stay. */

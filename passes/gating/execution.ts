@@ -35,17 +35,12 @@ export function executionOf(
 }
 
 function demandOf(node: Node, presence: Presence, conditions: ReadonlyMap<Node, Condition>): Condition {
-  let demand = Condition.never
-  let present = Condition.never
-  for (const output of node.outputs) {
-    present = present.or(presence.of(output))
-    for (const { user } of output.uses) {
-      demand = demand.or(
-        user instanceof Node ? (conditions.get(outermost(user)) ?? Condition.never) : presence.of(output),
-      )
-    }
-  }
-  return demand.and(present)
+  const demand = node.outputs.flatMap((output) =>
+    [...output.uses].map(({ user }) =>
+      user instanceof Node ? (conditions.get(outermost(user)) ?? Condition.never) : presence.of(output),
+    ),
+  )
+  return Condition.any(demand).and(Condition.any(node.outputs.map((output) => presence.of(output))))
 }
 
 /** Nodes that compute from dimensions and small constants alone: they cost nothing and belong to no branch. */

@@ -93,12 +93,11 @@ export class ForwardGates {
   }
 
   private readCondition(value: Value): Condition {
-    let condition = Condition.never
-    for (const { user } of value.uses) {
-      if (user instanceof Node)
-        condition = condition.or(this.conditions.get(outermost(user)) ?? Condition.never)
-    }
-    return condition
+    return Condition.any(
+      [...value.uses].flatMap(({ user }) =>
+        user instanceof Node ? (this.conditions.get(outermost(user)) ?? []) : [],
+      ),
+    )
   }
 
   /** Whether a value stands before a region in one topological order, so that it cannot depend on it. */
