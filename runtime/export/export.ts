@@ -30,8 +30,9 @@ export function exportModel(
   const model = loadModel(locateSource(compiled, source))
   const start = SafetensorsFile.open(path.join(compiled.directory, compiled.manifest.checkpoint))
   try {
+    const named = initializersByName(model)
     state.parameters.forEach((spec, i) =>
-      putBack(compiled, model, spec, start.read(spec.name), state.value(i)),
+      putBack(compiled, named, spec, start.read(spec.name), state.value(i)),
     )
   } finally {
     start.close()
@@ -58,10 +59,11 @@ export function exportParameters(
 ): void {
   const trained = new Map(state.parameters.map((spec, i) => [spec.name, state.value(i)]))
   const specs = compiled.manifest.parameters
-  const model = specs.some((p) => !p.trainable) ? loadModel(locateSource(compiled, source)) : undefined
+  const frozen = specs.some((p) => !p.trainable)
+    ? initializersByName(loadModel(locateSource(compiled, source)))
+    : undefined
   const tensors = specs.map((spec): [string, HostTensor] => {
-    const value =
-      trained.get(spec.name) ?? fromTensor(initializers(model!, spec.source.initializer)[0]!.data!)
+    const value = trained.get(spec.name) ?? fromTensor(frozen!.get(spec.source.initializer)![0]!.data!)
     return [spec.name, frameworkLayout(spec)(converted(value, spec.source.dtype ?? value.dtype))]
   })
   replaceFile(file, (sink) => writeSafetensors(sink, tensors, { format: 'pt' }))
@@ -97,13 +99,13 @@ export function locateSource({ directory, manifest }: CompiledModel, given?: str
 /** Writes one parameter into the initializer that held it and into those tied to it. */
 function putBack(
   compiled: CompiledModel,
-  model: Model,
+  named: Initializers,
   spec: ParameterSpec,
   start: HostTensor,
   trained: HostTensor,
 ): void {
   const { initializer, aliases } = spec.source
-  const own = initializers(model, initializer)
+  const own = named.get(initializer) ?? []
   if (own.length === 0) throw mismatch(spec, `the source model has no initializer "${initializer}"`)
   const isShared = compiled.manifest.parameters.filter((p) => p.source.initializer === initializer).length > 1
   for (const value of own) {
@@ -112,15 +114,21 @@ function putBack(
     else value.data = data
   }
   for (const alias of aliases) {
-    for (const value of initializers(model, alias)) {
+    for (const value of named.get(alias) ?? []) {
       if (alias !== initializer) value.data = rounded(mappingOf(spec, start, value)(trained), value)
     }
   }
 }
 
-/** Initializers of a name, in the main graph and those below it. */
-function initializers(model: Model, name: string): Value[] {
-  return allGraphs(model.graph).flatMap((graph) => [...graph.initializers].filter((v) => v.name === name))
+/** Initializers of the source, of the main graph and those below it, by their names. */
+type Initializers = ReadonlyMap<string, readonly Value[]>
+
+function initializersByName(model: Model): Initializers {
+  const named = new Map<string, Value[]>()
+  for (const graph of allGraphs(model.graph)) {
+    for (const value of graph.initializers) named.set(value.name, [...(named.get(value.name) ?? []), value])
+  }
+  return named
 }
 
 /**
