@@ -8,7 +8,8 @@ import type { CompileContext, Parameter, Pass, Site } from './pass.js'
 import { branchesOf, multipliesParameter, type Branch } from './residual/branches.js'
 import { traceFlow, type Flow } from './residual/flow.js'
 import { kindOf } from './residual/kinds.js'
-import { labelBranches } from './residual/names.js'
+import { labelBranches, type Label } from './residual/names.js'
+import { groupStacks } from './residual/stacks.js'
 import { residualSums } from './residual/sums.js'
 
 export const findResidualBranches: Pass = {
@@ -26,8 +27,9 @@ export const findResidualBranches: Pass = {
       parameters.map((p) => p.value),
       loss!.output,
     )
-    const position = new Map(topologicalOrder(model.graph).map((node, i) => [node, i]))
-    const found = findBranches(ctx, flow, position)
+    const order = topologicalOrder(model.graph)
+    const position = new Map(order.map((node, i) => [node, i]))
+    const found = inStacks(findBranches(ctx, flow, position), flow, position, order)
     ctx.sites = chooseSites(ctx, nameSites(found, flow, position))
     refuseTooMany(ctx.sites)
     for (const parameter of parameters) parameter.readIn = readersOf(parameter.value, ctx.sites)
@@ -59,16 +61,33 @@ function findBranches(ctx: CompileContext, flow: Flow, position: Position): Foun
 /** Within one sum. */
 const ORDER: readonly SiteKind[] = ['attention', 'cross-attention', 'mlp', 'moe', 'other']
 
-function nameSites(found: readonly Found[], flow: Flow, position: Position): Site[] {
+/** Branches with an encoder's before its decoder's, whatever order a tool left their nodes in. */
+function inStacks(
+  found: readonly Found[],
+  flow: Flow,
+  position: Position,
+  order: readonly Node[],
+): readonly Found[] {
+  const labels = labelsOf(found, flow, position)
+  const members = found.map((f, i) => ({ found: f, sum: f.branch.term.sum, stack: labels[i]!.stack }))
+  return groupStacks(members, order).map((m) => m.found)
+}
+
+function labelsOf(found: readonly Found[], flow: Flow, position: Position): Label[] {
   const nodesOf = ({ region }: Branch): Node[] => {
     const lastFirst = [...region].sort((a, b) => position.get(b)! - position.get(a)!)
     return [...lastFirst.filter((node) => multipliesParameter(node, flow)), ...lastFirst]
   }
-  const labels = labelBranches(
+  return labelBranches(
     found.map(({ branch, kind }) => ({ kind, sum: branch.term.sum, nodes: nodesOf(branch) })),
   )
+}
+
+function nameSites(found: readonly Found[], flow: Flow, position: Position): Site[] {
+  const labels = labelsOf(found, flow, position)
   return found.map(({ branch, kind }, index) => ({
-    ...labels[index]!,
+    name: labels[index]!.name,
+    layer: labels[index]!.layer,
     index,
     kind,
     sum: branch.term.sum,

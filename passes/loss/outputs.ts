@@ -4,7 +4,7 @@ import type { Graph, Value } from '../../src/ir.js'
 import { formatType, isFloat } from '../../src/types.js'
 
 /** Names of what a model without a head puts out: features, not predictions. */
-const FEATURES = /(hidden|pooler|pooled|features|embeddings?$|encoder_|present|past_key|attentions?)/i
+const FEATURES = /(hidden|pooler|pooled|features|embed(s|dings?)?$|encoder_|present|past_key|attentions?)/i
 
 /** Every output with its type, for messages. */
 export function listOutputs(graph: Graph): string {
@@ -39,7 +39,7 @@ export function pickOutput(graph: Graph): Value {
   }
   throw new CompileError(
     'ambiguous-output',
-    `the loss could be computed from ${candidates.map((v) => `"${v.name}"`).join(' or ')}; name one of them, ` +
-      `or, where one is the loss itself, say --loss output:<name>. Outputs: ${listOutputs(graph)}`,
+    `the loss could be computed from ${candidates.map((v) => `"${v.name}"`).join(' or ')}; name one of them, as in ` +
+      `--loss class:${candidates[0]!.name}, or, where one is the loss itself, say --loss output:<name>. Outputs: ${listOutputs(graph)}`,
   )
 }

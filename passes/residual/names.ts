@@ -14,22 +14,25 @@ export interface Unnamed {
   readonly nodes: readonly Node[]
 }
 
-/** A site's name and its block's number. */
+/** A site's name, its block's number, and the name that the blocks of its stack share. */
 export interface Label {
   readonly name: string
   readonly layer: number
+  readonly stack: string
 }
 
 /** Labels branches in execution order. A module that is applied again gets `#2`, `#3`, … */
 export function labelBranches(branches: readonly Unnamed[]): Label[] {
   const modules = branches.map(moduleOfBranch)
-  const layers = numberLayers(branches, modules)
+  const blocks = findBlocks(modules)
+  const stacks = blocks.map((block) => (block ?? '').replace(/\d+/g, '#'))
+  const layers = numberLayers(branches, modules, blocks, stacks)
   const used = new Map<string, number>()
   return branches.map(({ kind }, i) => {
     const base = modules[i] ?? `layer.${layers[i]}.${kind}`
     const count = (used.get(base) ?? 0) + 1
     used.set(base, count)
-    return { name: count === 1 ? base : `${base}#${count}`, layer: layers[i]! }
+    return { name: count === 1 ? base : `${base}#${count}`, layer: layers[i]!, stack: stacks[i]! }
   })
 }
 
@@ -80,14 +83,17 @@ interface Stack {
   seen: Set<string>
 }
 
-function numberLayers(branches: readonly Unnamed[], modules: readonly (string | undefined)[]): number[] {
-  const blocks = findBlocks(modules)
+function numberLayers(
+  branches: readonly Unnamed[],
+  modules: readonly (string | undefined)[],
+  blocks: readonly (string | undefined)[],
+  names: readonly string[],
+): number[] {
   const stacks = new Map<string, Stack>()
   return branches.map(({ kind }, i) => {
     const block = blocks[i] ?? ''
-    const key = block.replace(/\d+/g, '#')
-    const stack = stacks.get(key) ?? { layer: -1, block: '', seen: new Set() }
-    stacks.set(key, stack)
+    const stack = stacks.get(names[i]!) ?? { layer: -1, block: '', seen: new Set() }
+    stacks.set(names[i]!, stack)
     const what = modules[i] ?? kind
     if (stack.layer < 0 || stack.block !== block || stack.seen.has(what)) {
       stack.layer++

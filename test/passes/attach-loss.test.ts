@@ -59,6 +59,19 @@ describe('auto', () => {
     expect(ctx.notes[0]).toContain(why)
   })
 
+  it('takes the one that is named of an image and text model, and asks where none is', () => {
+    const program = `g (float[images, 4] x, float[texts, 4] y) =>
+      (float[images, texts] logits_per_image, float[texts, images] logits_per_text, float[texts, 4] text_embeds, float[images, 4] image_embeds) {
+      image_embeds = Neg (x)  text_embeds = Neg (y)  t = Transpose <perm = [1, 0]> (text_embeds)
+      logits_per_image = MatMul (image_embeds, t)  logits_per_text = Transpose <perm = [1, 0]> (logits_per_image) }`
+    expect(() => attached(program, { kind: 'class' })).toThrow(
+      /could be computed from "logits_per_image" or "logits_per_text"; name one of them, as in --loss class:logits_per_image/,
+    )
+    const ctx = attached(program, { kind: 'class', output: 'logits_per_text' })
+    expect(ctx.loss!.output.producer!.input(0).name).toBe('logits_per_text')
+    expect(ctx.loss!.labels!.shape).toEqual(['texts'])
+  })
+
   it('takes the output called logits, and says what is no longer computed', () => {
     const program = `g (float[batch, 4] x) => (float[batch, 4] hidden, float[batch, 4] my_logits, float[batch, 4] other) {
       hidden = Neg (x) my_logits = Abs (x) other = Exp (x) }`

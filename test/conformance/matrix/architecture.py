@@ -58,7 +58,8 @@ class Architecture:
 
     `task` names a task of tasks.TASKS (inputs, outputs, loss); `model` builds the randomly initialised network;
     `branches` are all its residual branches in execution order; `optimizer` is the model type that ONNX Runtime's
-    transformer optimizer knows it by (variant `fused`).
+    transformer optimizer knows it by (variant `fused`); `folded` are parameters that an exporter computes constants
+    from, so that the file has them no more.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Architecture:
     branches: tuple[Branch, ...]
     cells: tuple[Cell, ...] = BOTH
     optimizer: str = "gpt2"
+    folded: tuple[str, ...] = ()
 
 
 def branch(kind: str, name: str, hook: str | None = None) -> Branch:

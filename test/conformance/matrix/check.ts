@@ -24,7 +24,7 @@ export async function check(directory: string, table: Table, cell: Cell): Promis
     const manifest = JSON.parse(readFileSync(path.join(compiled, 'manifest.json'), 'utf8')) as Manifest
     const findings = inspect(manifest, table, ranTool(cell))
     if (manifest.sites.length === table.branches.length)
-      await new Comparison(compiled, manifest, reference, findings).run(source, ranTool(cell))
+      await new Comparison(compiled, manifest, reference, findings).run(source, ranTool(cell), table.folded)
     return findings
   } finally {
     rmSync(scratch, { recursive: true })
@@ -45,7 +45,7 @@ class Comparison {
   }
 
   /** Every mask; the first keeps all branches, and tells which parameter is which where a tool has dropped names. */
-  async run(source: string, isTool: boolean): Promise<void> {
+  async run(source: string, isTool: boolean, folded: readonly string[]): Promise<void> {
     const { directory, manifest, reference, findings } = this
     const session = await ort.InferenceSession.create(path.join(directory, manifest.models.training), {
       intraOpNumThreads: 1,
@@ -57,7 +57,7 @@ class Comparison {
       for (let mask = 0; reference.has(`${mask}/keep`); mask++) {
         const results = await session.run(this.feeds(mask))
         const gradients = gradientsOf(reference, mask)
-        pairs ??= pairParameters({ manifest, gradients, results, source, isTool }, findings)
+        pairs ??= pairParameters({ manifest, gradients, results, source, isTool, folded }, findings)
         this.compare(results, gradients, pairs, mask)
       }
     } finally {

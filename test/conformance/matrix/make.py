@@ -110,6 +110,7 @@ def describe(arch, directory: Path) -> None:
 
     family = next(name for name, group in FAMILIES.items() if arch in group)
     about = {"family": family, "task": arch.task, "loss": TASKS[arch.task].compile_loss}
+    about["folded"] = arch.folded
     about["branches"] = [asdict(b) for b in arch.branches]
     about["cells"] = [asdict(c) | {"name": c.name} for c in arch.cells]
     directory.mkdir(parents=True, exist_ok=True)
@@ -125,7 +126,7 @@ def build(arch):
     if hasattr(net, "config"):
         net.config.use_cache = False
     with torch.no_grad():
-        for parameter in net.parameters():
+        for parameter in (p for p in net.parameters() if p.requires_grad):
             parameter.add_(torch.randn_like(parameter) * (0.1 if parameter.dim() > 1 else 0.05))
     return net
 

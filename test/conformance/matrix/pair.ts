@@ -16,6 +16,8 @@ interface Pairing {
   /** The exported model. */
   source: string
   isTool: boolean
+  /** Parameters of which the exporter may have left constants. */
+  folded: readonly string[]
 }
 
 /**
@@ -38,7 +40,7 @@ export function pairParameters(pairing: Pairing, findings: Findings): Pairs {
     else lost.push(name)
   }
   const isFolded = lost.length > 0 ? lackedBy(pairing.source, gradients) : () => false
-  const folded = lost.filter(isFolded)
+  const folded = lost.filter((name) => isFolded(name) || pairing.folded.includes(name))
   if (folded.length > 0) findings.remarks.push(`not in the exported file: ${folded.join(', ')}`)
   if (pairs.size > 0) findings.remarks.push(`names that the tool dropped: ${[...pairs.values()].join(', ')}`)
   report(

@@ -20,6 +20,8 @@ export interface Table {
   task: string
   /** The kind of loss, as --loss takes it. */
   loss: string
+  /** Parameters that an exporter computes constants from, so that the file has them no more. */
+  folded: string[]
   /** Residual branches in execution order; `hook` is the module that PyTorch detaches. */
   branches: { kind: string; name: string; hook: string }[]
   cells: Cell[]

@@ -78,6 +78,11 @@ def pairs(variant: str, size: int, length: int) -> tuple[Tensors, torch.Tensor]:
     return inputs | {"pixel_values": torch.randn(size, 3, IMAGE, IMAGE)}, torch.randperm(size)
 
 
+def pairs_apart(variant: str, size: int, length: int) -> tuple[Tensors, torch.Tensor]:
+    """Each picture belongs to the text of its place, and to no other."""
+    return pairs(variant, size, length)[0], torch.eye(size)
+
+
 def speech(_variant: str, size: int, length: int) -> tuple[Tensors, torch.Tensor]:
     labels = tokens(size, length)
     labels[0, -2:] = IGNORE
@@ -98,6 +103,12 @@ TASKS = {
     "text-class": Task("class", text_class, TEXT_AXES, cross_entropy),
     "image": Task("class", image, {"pixel_values": {0: "batch"}}, cross_entropy),
     "pairs": Task("class", pairs, TEXT_AXES | {"pixel_values": {0: "batch"}}, cross_entropy),
+    "pairs-apart": Task(
+        "bce",
+        pairs_apart,
+        TEXT_AXES | {"pixel_values": {0: "batch"}},
+        F.binary_cross_entropy_with_logits,
+    ),
     "speech": Task("token", speech, {"input_features": {0: "batch"}, "decoder_input_ids": DECODER}, cross_entropy),
     "waves": Task("class", waves, {"input_values": {0: "batch", 1: "samples"}}, cross_entropy),
     "seq2seq": Task(

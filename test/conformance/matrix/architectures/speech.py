@@ -82,8 +82,8 @@ def waves_branches(root: str):
     )
 
 
-def audio(name: str, model, root: str, *more: Cell) -> Architecture:
-    return Architecture(name, "waves", model, waves_branches(root), BOTH + more)
+def audio(name: str, model, root: str, cells: tuple[Cell, ...] = BOTH) -> Architecture:
+    return Architecture(name, "waves", model, waves_branches(root), cells)
 
 
 STABLE = dict(do_stable_layer_norm=True, feat_extract_norm="layer")
@@ -91,6 +91,6 @@ ARCHITECTURES = [
     Architecture("whisper", "speech", lambda: AutoModelForSpeechSeq2Seq.from_config(WHISPER), bart_like(), BOTH),
     audio("wav2vec2", waves(Wav2Vec2Config(**WAVES)), "wav2vec2"),
     audio("wav2vec2-large", waves(Wav2Vec2Config(**WAVES, **STABLE)), "wav2vec2"),
-    audio("wav2vec2-weight-norm", waves(Wav2Vec2Config(**WAVES), fold=False), "wav2vec2", UNFOLDED),
+    audio("wav2vec2-weight-norm", waves(Wav2Vec2Config(**WAVES), fold=False), "wav2vec2", (UNFOLDED,)),
     audio("hubert", waves(HubertConfig(**WAVES)), "hubert"),
 ]

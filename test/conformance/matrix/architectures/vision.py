@@ -115,9 +115,12 @@ TOWERS = tower("vision_model") + tower("text_model")
 SIGLIP = tower("vision_model") + (branch("mlp", "vision_model.head.mlp"),) + tower("text_model")
 
 
-def pairs(name: str, model, branches, *more: Cell) -> Architecture:
+FOLDED = ("logit_scale", "vision_model.embeddings.position_embedding.weight")
+
+
+def pairs(name: str, task: str, model, branches, *more: Cell, **settings) -> Architecture:
     """Scores of every picture with every text."""
-    return Architecture(name, "pairs", model, branches, BOTH + more)
+    return Architecture(name, task, model, branches, BOTH + more, **settings)
 
 
 ARCHITECTURES = [
@@ -134,6 +137,19 @@ ARCHITECTURES = [
     image("dinov2", pictures(Dinov2Config(**SIZES, mlp_ratio=2, num_labels=CLASSES)), DINOV2, UNFOLDED),
     image("dinov2-giant", pictures(Dinov2Config(**SIZES, use_swiglu_ffn=True, num_labels=CLASSES)), DINOV2, UNFOLDED),
     image("segformer", pictures(SEGFORMER), SEGFORMER_BRANCHES, *variants("eager")),
-    pairs("clip", lambda: CLIPModel(CLIPConfig(text_config=TEXT, vision_config=PICTURE, projection_dim=16)), TOWERS),
-    pairs("siglip", lambda: SiglipModel(SiglipConfig(text_config=TEXT, vision_config=PICTURE)), SIGLIP, UNFOLDED),
+    pairs(
+        "clip",
+        "pairs",
+        lambda: CLIPModel(CLIPConfig(text_config=TEXT, vision_config=PICTURE, projection_dim=16)),
+        TOWERS,
+        folded=FOLDED,
+    ),
+    pairs(
+        "siglip",
+        "pairs-apart",
+        lambda: SiglipModel(SiglipConfig(text_config=TEXT, vision_config=PICTURE)),
+        SIGLIP,
+        UNFOLDED,
+        folded=(*FOLDED, "logit_bias", "vision_model.head.probe"),
+    ),
 ]
