@@ -75,6 +75,7 @@ export type {
   TrainerOptions,
   TrainEvent,
 } from './training/events.js'
+export { modelCard, writeCard, type CardContext } from './export/card.js'
 export {
   History,
   readMetrics,

@@ -3,7 +3,7 @@ import fs from 'node:fs'
 import { guarded } from '../../src/files.js'
 import type { TrainEvent } from '../training/events.js'
 import { csv } from './csv.js'
-import { History, recordOf } from './history.js'
+import { History, recordOf, type RunFacts } from './history.js'
 import { html } from './html/sink.js'
 import { jsonl, readMetrics } from './jsonl.js'
 import type { OpenSink, Sink, SinkContext } from './sink.js'
@@ -20,10 +20,12 @@ const FLUSH_SECONDS = 10
 /** Hands the events of a training to its sinks, and keeps their history, an earlier run's included. */
 export class Recorder {
   readonly history = new History()
+  readonly facts: RunFacts
   private readonly sinks: Sink[]
   private flushed = performance.now()
 
   constructor(context: SinkContext, names: readonly SinkName[]) {
+    this.facts = context.facts
     guarded(context.directory, 'write', () => fs.mkdirSync(context.directory, { recursive: true }))
     for (const record of readMetrics(context.directory, context.done)) this.history.add(record)
     this.sinks = names.map((name) => SINKS[name](context))

@@ -134,6 +134,7 @@ it('compiles a model first, and uses what it compiled the next time', async () =
   expect(first).toMatchObject({ code: 0, stderr: '' })
   expect(first.stdout).toContain(`compiled ${model} into`)
   expect(fs.readdirSync(path.join(directory, 'gpt2.trained')).sort()).toEqual([
+    'README.md',
     'checkpoint',
     'config.yaml',
     'metrics.csv',

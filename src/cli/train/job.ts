@@ -5,23 +5,19 @@ import {
   openCompiled,
   readCheckpoint,
   Recorder,
-  SINKS,
   type CompiledModel,
   type DataPosition,
   type FitOptions,
-  type RunFacts,
-  type SinkName,
   type Trainer,
   type TrainEvent,
 } from '../../../runtime/index.js'
-import { UsageError } from '../../errors.js'
-import { didYouMean } from '../suggest.js'
 import { writeConfig } from './config-file.js'
 import type { PreparedData } from './data.js'
 import type { TrainCommand } from './flags.js'
-import { kebab } from './options/option.js'
+import { factsOf, sinkNames } from './facts.js'
 import { compiledDirectory, defaultOut, startingPoint, type Places } from './places.js'
 import type { Reporter } from './report.js'
+import { writeResults } from './results.js'
 import {
   resolveSettings,
   storedSettings,
@@ -83,17 +79,6 @@ export async function runJob(
   } finally {
     await data.close()
   }
-}
-
-/** @throws UsageError `bad-value` */
-function sinkNames(given: readonly string[]): SinkName[] {
-  const unknown = given.find((name) => !Object.hasOwn(SINKS, name))
-  if (unknown === undefined) return given as SinkName[]
-  const known = Object.keys(SINKS)
-  throw new UsageError(
-    'bad-value',
-    `--record ${unknown}: expected ${known.join(', ')}${didYouMean(unknown, known)}`,
-  )
 }
 
 class Job {
@@ -172,35 +157,16 @@ class Job {
   }
 
   private openRecorder(): Recorder {
-    const { manifest } = this.compiled
-    const { places, settings, trainer } = this
-    const weights = (of: readonly { shape: number[] }[]): number =>
-      of.reduce((n, p) => n + p.shape.reduce((a, b) => a * b, 1), 0)
-    const facts: RunFacts = {
-      model: path.basename(places.model),
-      trainable: weights(trainer.state.parameters),
-      parameters: weights(manifest.parameters),
-      sites: manifest.sites.map(({ name, kind }) => ({ name, kind })),
-      steps: this.data.steps,
-      data: this.data.description,
-      optimizer: manifest.optimizer.kind,
-      dropRate: settings.dropRate,
-      settings: Object.fromEntries(Object.entries(settings).map(([name, value]) => [kebab(name), value])),
-    }
+    const { compiled, settings, data, places, trainer } = this
+    const facts = factsOf(places.model, compiled.manifest, settings, data)
     const context = { directory: places.out, facts, done: trainer.step }
     return new Recorder(context, sinkNames(settings.record))
   }
 
   private finish(): void {
-    const files: string[] = []
-    if (this.settings.record.includes('html')) files.push(path.join(this.places.out, 'report.html'))
-    if (this.places.source !== undefined) {
-      const model = path.join(this.places.out, 'model.onnx')
-      const weights = path.join(this.places.out, 'model.safetensors')
-      this.trainer.exportModel(model, this.places.source)
-      this.trainer.exportParameters(weights, this.places.source)
-      files.push(model, weights)
-    }
+    const { compiled, trainer, places, settings } = this
+    const note = (text: string): void => this.context.reporter.note(text)
+    const files = writeResults({ compiled, trainer, places, settings, recorder: this.recorder!, note })
     const { steps, tokens, dropRate, backwardSkipped } = this.sums
     this.context.reporter.done({
       step: this.trainer.step,
