@@ -10,6 +10,7 @@ import { allGraphs } from '../../src/order.js'
 import { Tensor } from '../../src/tensor.js'
 import type { DType } from '../../src/types.js'
 import { digestFile, replaceFile } from '../../src/files.js'
+import { splitOff } from './merged.js'
 import { affine, reshape, sameValues, transpose, type Mapping } from './layout.js'
 import type { CompiledModel } from '../manifest.js'
 import { SafetensorsFile, writeSafetensors } from '../../src/safetensors.js'
@@ -156,22 +157,6 @@ function mappingOf(spec: ParameterSpec, start: HostTensor, value: Value): Mappin
     spec,
     `initializer "${value.name}" does not hold the values that the model was compiled with`,
   )
-}
-
-/** Gives the reads of one of several parameters that an exporter merged an initializer of their own. */
-function splitOff(value: Value, spec: ParameterSpec, data: Tensor): void {
-  const readers = new Set(spec.source.uses)
-  const uses = [...value.uses].filter((use) => 'op' in use.user && readers.has(use.user.name))
-  if (uses.length === 0) {
-    throw new DropBPError(
-      'shared-initializer',
-      `parameter "${spec.name}": its initializer "${value.name}" holds several parameters, and the manifest does not say who reads this one; compile the model again`,
-    )
-  }
-  const own = value.owner!.addInitializer(spec.name, data)
-  own.type = value.type
-  for (const { user, index } of uses) (user as Node).setInput(index, own)
-  if (value.uses.size === 0) value.owner!.removeInitializer(value)
 }
 
 function mismatch(spec: ParameterSpec, why: string): DropBPError {
