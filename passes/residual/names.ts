@@ -23,7 +23,8 @@ export interface Label {
 
 /** Labels branches in execution order. A module that is applied again gets `#2`, `#3`, … */
 export function labelBranches(branches: readonly Unnamed[]): Label[] {
-  const modules = branches.map(moduleOfBranch)
+  const calls = new Calls(branches)
+  const modules = branches.map((branch) => moduleOfBranch(branch, calls))
   const blocks = findBlocks(modules)
   const stacks = blocks.map((block) => (block ?? '').replace(/\d+/g, '#'))
   const layers = numberLayers(branches, modules, blocks, stacks)
@@ -37,23 +38,55 @@ export function labelBranches(branches: readonly Unnamed[]): Label[] {
 }
 
 /** The module below that of the sum which holds the branch's last product; undefined where the export does not tell. */
-function moduleOfBranch({ sum, nodes, kind }: Unnamed): string | undefined {
-  const chain = nodes.map(chainOf).find((c) => c.length > 0)
+function moduleOfBranch({ sum, nodes, kind }: Unnamed, calls: Calls): string | undefined {
+  const chain = nodes
+    .map(chainOf)
+    .find((c) => c.length > 0)
+    ?.map((scope) => calls.module(scope))
   if (!chain) return undefined
   const deepest = chain.at(-1)!
   const around = moduleScope(sum)
   if (around === undefined) return moduleOfWeights(nodes) ?? deepest
-  const outer = commonScope(around, deepest)
+  const outer = commonScope(calls.module(around), deepest)
   const inner = chain.find((scope) => scope !== outer && isWithin(scope, outer))
   return inner ?? (outer ? `${outer}.${kind}` : kind)
+}
+
+/** Modules that are called several times: TorchScript numbers the further calls, in `attention.dense_1` or `attention_1`. */
+class Calls {
+  private readonly scopes: ReadonlySet<string>
+  /** Modules that have weights of their own by this name. */
+  private readonly owners: ReadonlySet<string>
+
+  constructor(branches: readonly Unnamed[]) {
+    const nodes = branches.flatMap(({ sum, nodes }) => [sum, ...nodes])
+    this.scopes = new Set(nodes.flatMap(moduleChain))
+    const weights = nodes.flatMap((node) =>
+      node.inputs.filter((v) => v?.isInitializer && v.name.includes('.')),
+    )
+    this.owners = new Set(weights.flatMap((v) => outwards(moduleOf(v!.name))))
+  }
+
+  /** The module that a scope is a call of. */
+  module(scope: string): string {
+    return pathOf(scope).reduce((path, part) => {
+      const at = (name: string): string => (path ? `${path}.${name}` : name)
+      const called = at(part.replace(/_\d+$/, ''))
+      return this.scopes.has(called) && !this.owners.has(at(part)) ? called : at(part)
+    }, '')
+  }
+}
+
+/** A path and all that it lies in. */
+function outwards(path: string): string[] {
+  return pathOf(path).map((_, i, parts) => parts.slice(0, i + 1).join('.'))
 }
 
 /** The modules that a node lies in: its own scopes, or those of the weight that it multiplies by. */
 function chainOf(node: Node): string[] {
   const chain = moduleChain(node)
   if (chain.length > 0) return chain
-  const path = pathOf(moduleOfWeight(node) ?? '')
-  return path.map((_, i) => path.slice(0, i + 1).join('.'))
+  return outwards(moduleOfWeight(node) ?? '')
 }
 
 /** The module that holds all weights of a branch, unless it is a whole block. */

@@ -210,6 +210,18 @@ describe('names', () => {
     ])
   })
 
+  it('are those of the first call where TorchScript numbers the calls of a module', () => {
+    const ctx = find(
+      program(
+        `${block('/layer/mlp', 'x', 's')} ${sum('/layer', 'x', 's')} ${block('/layer/mlp_1', 's', 'y')} ${sum('/layer_1', 's', 'y')}`,
+      ),
+    )
+    expect(ctx.sites.map((s) => [s.name, s.layer])).toEqual([
+      ['layer.mlp', 0],
+      ['layer.mlp#2', 1],
+    ])
+  })
+
   it('tell layer and kind where the export has no modules', () => {
     const ctx = find(
       program(
