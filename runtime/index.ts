@@ -64,6 +64,7 @@ export {
   type ParameterGroup,
   type PerParameter,
 } from './training/groups.js'
+export { STOP, type Callbacks } from './training/callbacks.js'
 export { LossScale, type LossScaleState } from './training/loss-scale.js'
 export { Progress, type ProgressState } from './training/progress.js'
 export type {

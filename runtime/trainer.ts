@@ -11,6 +11,7 @@ import { exportModel, exportParameters } from './export/export.js'
 import { openCompiled, type CompiledModel } from './manifest.js'
 import { makeSchedule, type Schedule } from './schedules/index.js'
 import { Accumulator } from './training/accumulator.js'
+import { train, type Callbacks } from './training/callbacks.js'
 import { evaluate } from './training/evaluate.js'
 import type {
   EvaluationResult,
@@ -154,6 +155,11 @@ export class Trainer {
   /** Trains to the end of the steps; see `fit`. */
   fit(options: FitOptions): AsyncGenerator<TrainEvent, void, void> {
     return fit(this, options)
+  }
+
+  /** The same to its end, calling back as it goes. */
+  train(options: FitOptions, callbacks: Callbacks = {}): Promise<void> {
+    return train(this, options, callbacks)
   }
 
   /** Writes a checkpoint that `resume` takes; all there was stays valid until the new one is complete. */

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import {
   listCheckpoints,
+  STOP,
   type Batch,
   type EventOf,
   type FitOptions,
@@ -109,6 +110,41 @@ describe('early stopping', () => {
     const trainer = await openTiny({ steps: 24 })
     const all = await events(trainer, { validation: validation(trainer), evaluateEvery: 8, patience: 1 })
     expect(ofType(all, 'step')).toHaveLength(24)
+  })
+})
+
+describe('callbacks', () => {
+  it('are called with each event, in order, and awaited', async () => {
+    const trainer = await openTiny({ steps: 4 })
+    const heard: string[] = []
+    const later = async (text: string): Promise<void> => {
+      await new Promise((resolve) => setTimeout(resolve, 1))
+      heard.push(text)
+    }
+    await trainer.train(
+      { data: tinyData(trainer), validation: validation(trainer), evaluateEvery: 2 },
+      {
+        onStep: ({ step }) => later(`step ${step}`),
+        onEvaluation: ({ step }, own) =>
+          later(`evaluation ${step} of ${own === trainer ? 'ours' : 'another'}`),
+        onEvent: ({ type }) => void heard.push(type),
+      },
+    )
+    expect(heard.filter((x) => x.includes(' '))).toEqual([
+      ...['step 1', 'step 2', 'evaluation 2 of ours', 'step 3', 'step 4', 'evaluation 4 of ours'],
+    ])
+    expect(heard.slice(0, 2)).toEqual(['step', 'step 1'])
+  })
+
+  it('end a training, which is saved', async () => {
+    const trainer = await openTiny({ steps: 20 })
+    const root = temporaryDirectory()
+    await trainer.train(
+      { data: tinyData(trainer), checkpoints: root, saveEvery: 100 },
+      { onStep: ({ step }) => (step === 3 ? STOP : undefined) },
+    )
+    expect(trainer.step).toBe(3)
+    expect(listCheckpoints(root).map((c) => c.step)).toEqual([3])
   })
 })
 
