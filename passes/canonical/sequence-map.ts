@@ -2,8 +2,9 @@
 import type { Node, Value } from '../../src/ir.js'
 import { bodyOf } from '../../src/ops/control/nested.js'
 import { lengthOf } from '../../src/ops/sequence.js'
-import { copyBody, type UnrollContext } from './unroll.js'
+import { copyBody } from './copy-body.js'
 import { replaceOutputOrCopy } from './replace.js'
+import type { UnrollContext } from './unroll.js'
 
 /**
  * Replaces a `SequenceMap` by a copy of its body for each tensor.

@@ -1,13 +1,14 @@
 /** Loops whose iterations are known: `Loop` and `Scan` are replaced by their iterations. */
 import { Builder } from '../../src/builder.js'
-import { cloneNode, type ValueMap } from '../../src/clone.js'
+import type { ValueMap } from '../../src/clone.js'
 import { prepareInitializer } from '../../src/infer.js'
 import type { Graph, Node, Value } from '../../src/ir.js'
 import { Layout } from '../../src/ops/control/layout.js'
-import { nestedGraphs, topologicalOrder, withNested } from '../../src/order.js'
+import { nestedGraphs } from '../../src/order.js'
 import { Tensor } from '../../src/tensor.js'
 import { staticShape } from '../../src/types.js'
 import { knownScalar } from './branches.js'
+import { copyBody } from './copy-body.js'
 import { replaceOutputOrCopy } from './replace.js'
 
 /** A loop that would become more nodes than this stays a loop. */
@@ -179,23 +180,4 @@ function scanTrips(node: Node): number | undefined {
 function sizeOf(body: Graph): number {
   const inner = [...body.nodes].flatMap(nestedGraphs)
   return [body, ...inner].reduce((n, g) => n + g.nodes.size, 0)
-}
-
-/** Copies the nodes of a body into a graph; constants of the body move there. */
-export function copyBody(
-  body: Graph,
-  graph: Graph,
-  map: ValueMap,
-  copied: (copy: Node, original: Node) => void,
-): Node[] {
-  for (const value of [...body.initializers]) {
-    body.initializers.delete(value)
-    prepareInitializer(graph.addInitializer(value))
-  }
-  return topologicalOrder(body).map((node) => {
-    const copy = graph.addNode(cloneNode(node, map))
-    const originals = withNested(node)
-    withNested(copy).forEach((inner, i) => copied(inner, originals[i]!))
-    return copy
-  })
 }
