@@ -2,7 +2,8 @@
 import type { Model } from '../../../src/ir.js'
 import { readModel } from '../../../src/onnx/index.js'
 import { Tensor } from '../../../src/tensor.js'
-import type { Case, DataSet } from './cases.js'
+import { isFloat } from '../../../src/types.js'
+import type { Case, DataSet, Item } from './cases.js'
 import { checkTypes, checkValues } from './forward.js'
 import { checkGradient } from './gradient.js'
 import { prepare, type Prepared } from './model.js'
@@ -89,7 +90,7 @@ async function attempt(
     prepared = prepare(read(), set.inputs, integers)
   } catch (error) {
     const refused = thrown(error)
-    return { operators, type: refused, forward: refused, gradient: refused }
+    return { operators, type: refused, forward: refused, gradient: floatless(set) ?? refused }
   }
   const type = await outcome(() => checkTypes(prepared, set.outputs))
   const forward =
@@ -98,6 +99,14 @@ async function attempt(
       : await outcome(() => checkValues(prepared, set.outputs, item, notes))
   const gradient = isDraw(item) ? none(DRAWN) : await outcome(() => checkGradient(prepared, notes))
   return { operators, type, forward, gradient, ...(notes.length > 0 && { notes }) }
+}
+
+/** Why there is no gradient, whatever the compiler makes of the model. */
+function floatless({ inputs, outputs }: DataSet): Outcome | undefined {
+  const hasFloats = (items: readonly Item[]): boolean =>
+    items.some((x) => (x instanceof Tensor ? isFloat(x.dtype) : x !== null && hasFloats(x)))
+  if (!hasFloats(inputs)) return none('no input of a float type')
+  return hasFloats(outputs) ? undefined : none('no output of a float type')
 }
 
 async function outcome(check: () => Outcome | Promise<Outcome>): Promise<Outcome> {

@@ -3,8 +3,9 @@
  *
  *     PYTHON=.venv/bin/python npx tsx test/conformance/standard/run.ts [pattern]
  *
- * Writes results.json; with a pattern over case names, only prints what comes out. Exits with 1 where a case fails, comes out
- * worse than in the results before, or an operator of the standard is neither defined nor refused for a reason.
+ * Writes results.json; with a pattern over case names, prints what comes out of those and leaves the results of the others.
+ * Exits with 1 where a case fails, comes out worse than in the results before, or an operator of the standard is neither
+ * defined nor refused for a reason.
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
@@ -27,9 +28,10 @@ async function run(pattern: string | undefined): Promise<boolean> {
   try {
     python(path.join(import.meta.dirname, 'write_cases.py'), folder)
     const schemas = readSchemas(folder)
-    const results = await checkAll(folder, new Opsets(schemas), pattern)
-    if (pattern !== undefined) return print(results)
+    const found = await checkAll(folder, new Opsets(schemas), pattern)
+    if (pattern !== undefined) print(found)
     const before = existsSync(RESULTS) ? (JSON.parse(readFileSync(RESULTS, 'utf8')) as Results) : undefined
+    const results = pattern === undefined ? found : { ...found, cases: { ...before?.cases, ...found.cases } }
     writeFileSync(RESULTS, serialise(results))
     const problems = [...complaints(results, before), ...undefinedOperators(schemas)]
     for (const problem of problems) console.log(`standard: ${problem}`)
@@ -51,9 +53,8 @@ async function checkAll(folder: string, opsets: Opsets, pattern = ''): Promise<R
   return { onnx, cases: found }
 }
 
-function print({ cases }: Results): boolean {
+function print({ cases }: Results): void {
   for (const [name, result] of Object.entries(cases)) console.log(name, JSON.stringify(result, null, 2))
-  return Object.values(cases).every((r) => CHECKS.every((c) => statusOf(r[c]) !== 'failed'))
 }
 
 /** What is wrong with the results. */
