@@ -1,10 +1,8 @@
 /** Learning-rate schedules. */
 import { UsageError } from '../../src/errors.js'
+import { SHAPES, type ScheduleKind } from './shapes.js'
 
-export const SCHEDULES = ['constant', 'linear', 'cosine'] as const
-
-/** How the learning rate falls after the warm-up. */
-export type ScheduleKind = (typeof SCHEDULES)[number]
+export { SCHEDULES, type ScheduleKind } from './shapes.js'
 
 export interface ScheduleOptions {
   kind: ScheduleKind
@@ -42,11 +40,6 @@ export function makeSchedule({ kind, learningRate, warmup, steps, floor = 0 }: S
   return (step) => {
     if (step < warmup) return (learningRate * (step + 1)) / warmup
     const rest = Math.max(steps - warmup, 1)
-    return learningRate * (floor + (1 - floor) * fall(kind, Math.min((step - warmup) / rest, 1)))
+    return learningRate * (floor + (1 - floor) * SHAPES[kind](Math.min((step - warmup) / rest, 1)))
   }
-}
-
-function fall(kind: ScheduleKind, progress: number): number {
-  if (kind === 'constant') return 1
-  return kind === 'linear' ? 1 - progress : (1 + Math.cos(Math.PI * progress)) / 2
 }
