@@ -1,11 +1,12 @@
 /** Brings a model into the one form that rules see. */
 import { Builder } from '../src/builder.js'
+import { Problems } from '../src/errors.js'
 import { bindInputDims, inferNode, prepareInitializer } from '../src/infer.js'
 import { constantNumber } from '../src/draws.js'
 import type { Graph, Model, Node, Value } from '../src/ir.js'
 import { guarded, type OpTable } from '../src/op.js'
 import { DOMAIN } from '../src/ops/dropbp.js'
-import { reads, removeDeadNodes, topologicalOrder, withNested } from '../src/order.js'
+import { allGraphs, reads, removeDeadNodes, topologicalOrder, withNested } from '../src/order.js'
 import { checkForm, checkTypes } from '../src/signatures/check.js'
 import { plainBatches } from './canonical/batch-transpositions.js'
 import { inlineKnownIf, knownScalar } from './canonical/branches.js'
@@ -40,11 +41,20 @@ export const canonicalise: Pass = {
     initializersToMain(model)
     dropPast(model, table, notes)
     bindInputDims(model)
+    checkForms(model, (node) => versions.get(node) ?? source)
     new Canonicaliser(model, table, source, versions, notes).visit(model.graph)
     removeDeadNodes(model.graph)
     model.opsets.set('', Math.max(CANONICAL_OPSET, source))
     model.irVersion = Math.max(CANONICAL_IR, model.irVersion)
   },
+}
+
+/** @throws CompileError `invalid-node`, naming all nodes that are not what their operators' signatures say */
+function checkForms({ graph }: Model, versionOf: (node: Node) => number): void {
+  const problems = new Problems()
+  for (const inner of allGraphs(graph))
+    for (const node of inner.nodes) problems.attempt(() => checkForm(node, versionOf(node)))
+  problems.throwAny()
 }
 
 /** Walks graphs forward, so that types are at hand where a rewrite asks for them. */
@@ -72,7 +82,6 @@ class Canonicaliser {
   /** Rewrites one node; returns nodes that took its place and are to be visited. */
   private step(node: Node): readonly Node[] {
     const version = this.versions.get(node) ?? this.source
-    checkForm(node, version)
     if (node.op === 'Constant' && node.domain === '' && constantToInitializer(node)) return []
     const lifted = liftNode(
       node,

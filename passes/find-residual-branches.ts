@@ -10,7 +10,7 @@ import { traceFlow, type Flow } from './residual/flow.js'
 import { kindOf } from './residual/kinds.js'
 import { labelBranches, type Label } from './residual/names.js'
 import { groupStacks } from './residual/stacks.js'
-import { residualSums } from './residual/sums.js'
+import { isAddition, residualSums, whyNoSum } from './residual/sums.js'
 
 export const findResidualBranches: Pass = {
   name: 'find-residual-branches',
@@ -29,6 +29,10 @@ export const findResidualBranches: Pass = {
     )
     const order = topologicalOrder(model.graph)
     const position = new Map(order.map((node, i) => [node, i]))
+    for (const node of order) {
+      const reason = isAddition(node) && whyNoSum(node, flow)
+      if (reason) ctx.declined.push({ node, reason })
+    }
     const found = inStacks(findBranches(ctx, flow, position), flow, position, order)
     ctx.sites = chooseSites(ctx, nameSites(found, flow, position))
     refuseTooMany(ctx.sites)

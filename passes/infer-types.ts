@@ -1,5 +1,5 @@
 /** Gives every value its type. */
-import { CompileError } from '../src/errors.js'
+import { CompileError, Problems } from '../src/errors.js'
 import { bindInputDims, inferGraph } from '../src/infer.js'
 import type { Model, Node } from '../src/ir.js'
 import type { OpTable } from '../src/op.js'
@@ -15,9 +15,11 @@ export const inferTypes: Pass = {
   needs: 'the canonical form',
   leaves: 'every value typed; every open dimension bound to where it can be read at run time',
   run({ model, table }) {
-    refuseUnsupported(model, table)
+    const problems = new Problems()
+    problems.attempt(() => refuseUnsupported(model, table))
+    problems.attempt(() => refuseOpenInputs(model))
+    problems.throwAny()
     inferModel(model, table)
-    refuseOpenInputs(model)
   },
 }
 

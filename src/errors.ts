@@ -49,6 +49,35 @@ export class UsageError extends DropBPError {
   }
 }
 
+/** Failures of parts that do not depend on each other, so that all of them are told at once. */
+export class Problems {
+  private readonly found: CompileError[] = []
+
+  /**
+   * Runs a part and keeps its CompileError.
+   * @returns whether there was none
+   */
+  attempt(part: () => void): boolean {
+    try {
+      part()
+      return true
+    } catch (error) {
+      if (!(error instanceof CompileError)) throw error
+      if (!this.found.some((other) => other.message === error.message)) this.found.push(error)
+      return false
+    }
+  }
+
+  /** @throws CompileError the only one, or one with the code of the first that lists all */
+  throwAny(): void {
+    const [first, ...others] = this.found
+    if (!first) return
+    if (others.length === 0) throw first
+    const list = this.found.map((error) => `\n  ${error.describe()}`).join('')
+    throw new CompileError(first.code, `${this.found.length} problems:${list}`, 'model', { cause: first })
+  }
+}
+
 /** The exit code of a command that failed with `error`. */
 export function exitCode(error: unknown): number {
   if (!(error instanceof DropBPError)) return 1

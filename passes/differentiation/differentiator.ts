@@ -1,8 +1,8 @@
 /** Reverse mode over one graph: the loop over nodes, accumulation, un-broadcasting, and which gradients are needed. */
 import type { Builder } from '../../src/builder.js'
-import { CompileError, unreachable } from '../../src/errors.js'
+import { CompileError, Problems, unreachable } from '../../src/errors.js'
 import { Value, type Graph, type Node } from '../../src/ir.js'
-import type { GradContext, OpTable, Thunk } from '../../src/op.js'
+import { guarded, type GradContext, type OpTable, type Thunk } from '../../src/op.js'
 import { DOMAIN } from '../../src/ops/dropbp.js'
 import { captures, reads, topologicalOrder } from '../../src/order.js'
 import { isFloat, type TensorType } from '../../src/types.js'
@@ -14,6 +14,7 @@ import { sumTo } from '../sum-to.js'
 /** Reverse-mode differentiation of one graph. */
 export class Differentiator {
   private readonly order: Node[]
+  private readonly problems = new Problems()
   private readonly needed: ReadonlySet<Value>
   private readonly contributions = new Map<Value, Value[]>()
 
@@ -38,6 +39,7 @@ export class Differentiator {
   run(seeds: ReadonlyMap<Value, Thunk>): Map<Value, Value> {
     for (const [value, seed] of seeds) if (this.needed.has(value)) this.contributions.set(value, [seed()])
     for (const node of this.order.reverse()) this.visit(node)
+    this.problems.throwAny()
     const found = new Map<Value, Value>()
     for (const value of this.wanted) {
       const gradient = this.cotangent(value)
@@ -51,10 +53,16 @@ export class Differentiator {
     const wants = node.inputs.map((v) => v !== null && this.needed.has(v))
     const captured = [...captures(node)].filter((v) => this.needed.has(v))
     if (!wants.includes(true) && captured.length === 0) return
-    const thunks = this.rule(node)(node, this.contextOf(node, wants, captured))
-    node.inputs.forEach((v, i) => {
-      if (wants[i] && thunks[i]) this.contribute(v!, thunks[i]())
+    const found = this.problems.attempt(() => {
+      guarded(node, () => {
+        const thunks = this.rule(node)(node, this.contextOf(node, wants, captured))
+        node.inputs.forEach((v, i) => {
+          if (wants[i] && thunks[i]) this.contribute(v!, thunks[i]())
+        })
+      })
     })
+    // Any value of the right type will do to find what else is missing below.
+    if (!found) node.inputs.forEach((v, i) => wants[i] && this.contributions.set(v!, [v!]))
   }
 
   private contribute(value: Value, broadcast: Value): void {

@@ -26,10 +26,21 @@ export function residualSums(flow: Flow): ResidualSum[] {
 
 /** An addition with a weight or constant among its operands is part of its term, or a bias would escape the gate. */
 function isSum(node: Node, flow: Flow): boolean {
-  const adds = node.domain === '' && (node.op === 'Add' || node.op === 'Sum') && node.inputs.length > 1
-  return (
-    adds && flow.nodes.has(node) && node.inputs.every((v) => v && flow.differentiable.has(v) && !isWeight(v))
-  )
+  return isAddition(node) && whyNoSum(node, flow) === undefined
+}
+
+/** Whether a node adds two values or more. */
+export function isAddition(node: Node): boolean {
+  return node.domain === '' && (node.op === 'Add' || node.op === 'Sum') && node.inputs.length > 1
+}
+
+/** Why an addition is none of values that carry gradients; undefined where it is one. */
+export function whyNoSum(node: Node, flow: Flow): string | undefined {
+  if (!flow.nodes.has(node)) return 'no gradient of the loss passes through it'
+  const operands = node.inputs as readonly Value[]
+  if (operands.some(isWeight)) return 'it adds a weight or a constant'
+  const carries = operands.every((v) => flow.differentiable.has(v))
+  return carries ? undefined : 'an operand of it carries no gradient: a mask or a position, say'
 }
 
 /** Whether a value is an initializer, or a view of one. */

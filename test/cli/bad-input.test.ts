@@ -245,3 +245,42 @@ describe('as a process', () => {
     expect((await run([GPT2, '--loss', 'class', '--dry-run'])).code).toBe(1)
   })
 })
+
+describe('several problems', () => {
+  test('nodes that are malformed are named at once', async () => {
+    const text = `${HEADER}
+      g (float[batch, 4] x) => (float[batch, 4] logits) <float[4, 4] w = {${wave(16)}}> {
+        [one] a = Relu <axis = 1> (x)
+        [two] b = MatMul (a)
+        [three] c = Softmax <axis = 0.5> (b)
+        logits = MatMul (c, w)
+      }`
+    const ran = await runCompile([model('malformed.onnx', text), '--dry-run'])
+    expect(ran.code).toBe(1)
+    expect(ran.err).toMatch(/invalid-node: 3 problems:\n.*"one".*\n.*"two".*\n.*"three"/)
+  })
+
+  test('operators without a gradient are named at once', async () => {
+    const text = `${HEADER}
+      g (float[batch, 4] x) => (float[batch, 4] logits) <float[4, 4] w = {${wave(16)}}, float[4, 4] v = {${wave(16)}}> {
+        a = MatMul (x, w)
+        [first] b = acme.Widget (a)
+        c = MatMul (b, v)
+        [second] logits = acme.Widget (c)
+      }`
+    const rules = write(
+      'rules.mjs',
+      `export default { 'acme::Widget': { infer: (node) => [{ type: node.input(0).type }], grad() { throw new Error('not yet') } } }`,
+    )
+    const ran = await runCompile([
+      model('no-gradient.onnx', text),
+      '--dry-run',
+      '--rules',
+      rules,
+      '--loss',
+      'mse',
+    ])
+    expect(ran.code).toBe(1)
+    expect(ran.err).toMatch(/invalid-node: 2 problems:\n.*"second".*not yet.*\n.*"first".*not yet/)
+  })
+})

@@ -158,8 +158,17 @@ describe('what is none', () => {
       `f = Cast <to = 1> (pos)  h = MatMul (x, w1)  c = Mul (h, f)  n = Neg (h)  s = Mul (n, f)  y = Add (c, s)`,
       ['what is added to the skip has no product with a parameter'],
     ],
-    ['a bias', `h = MatMul (x, w1)  y = Add (h, b)`, []],
-    ['a mask', `${ATTENTION('x', 'a').replace('(as)', '(ab)')} ab = Add (as, two)  y = Relu (a)`, []],
+    ['a bias', `h = MatMul (x, w1)  y = Add (h, b)`, ['it adds a weight or a constant']],
+    [
+      'a mask',
+      `${ATTENTION('x', 'a').replace('(as)', '(ab)')} ab = Add (as, two)  y = Relu (a)`,
+      ['it adds a weight or a constant'],
+    ],
+    [
+      'computed positions',
+      `f = Cast <to = 1> (pos)  h = MatMul (x, w1)  y = Add (h, f)`,
+      ['an operand of it carries no gradient: a mask or a position, say'],
+    ],
     [
       'a branch that another reader needs too',
       `${MLP('x', 'f')} s = Add (x, f)  y = Mul (s, f)`,

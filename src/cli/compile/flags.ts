@@ -87,6 +87,12 @@ const FLAGS = {
     group: 'Training:',
     describe: 'give every site a factor, so that kept branches can make up for dropped ones',
   },
+  rules: {
+    type: 'string',
+    requiresArg: true,
+    group: 'Training:',
+    describe: 'JavaScript module whose default export has rules of further operators',
+  },
   'dry-run': {
     type: 'boolean',
     group: 'Looking:',
@@ -131,6 +137,8 @@ export interface CompileCommand {
   force: boolean
   /** File of the typed module; empty for one inside the directory. */
   bindings?: string
+  /** Module with rules of further operators. */
+  rules?: string
   options: CompileOptions
   dryRun: boolean
   check: boolean
@@ -211,6 +219,7 @@ function toCommand(given: Given): CompileCommand {
     out: value<string>('out') ?? defaultOutput(model),
     force: value('force') ?? false,
     bindings: value('bindings'),
+    rules: value('rules'),
     options: {
       loss: parseLoss(value('loss') ?? 'auto'),
       train: value('train') ?? [],

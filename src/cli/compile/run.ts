@@ -11,6 +11,8 @@ import { CompileError, IOError } from '../../errors.js'
 import { digestFile, replaceFile } from '../../files.js'
 import type { Model } from '../../ir.js'
 import { loadModel } from '../../onnx/index.js'
+import type { OpTable } from '../../op.js'
+import { standardOps } from '../../ops/index.js'
 import { printModel } from '../../text.js'
 import type { CheckReport } from '../check/results.js'
 import type { Console } from '../console.js'
@@ -18,6 +20,7 @@ import type { CompileCommand } from './flags.js'
 import { withCleanUp, yieldToSignals } from './interrupt.js'
 import { Progress } from './progress.js'
 import { printFound, printReport } from './report.js'
+import { tableWith } from './rules.js'
 import { listFiles, summarise, type Summary } from './summary.js'
 
 /** Compiles, checks, writes and reports; returns the exit code. */
@@ -48,7 +51,8 @@ class CompileRun {
     if (!command.dryRun) checkOutput(command.out, command.force)
     this.progress.show(`reading ${command.model}`)
     const source = loadModel(command.model)
-    const compilation = this.compile(source)
+    const table = command.rules === undefined ? standardOps : await tableWith(command.rules)
+    const compilation = this.compile(source, table)
     const summary = summarise(command.model, compilation, command.at)
     if (command.dryRun) await this.dryRun(summary, compilation, source)
     else await this.write(summary, compilation, source)
@@ -63,13 +67,14 @@ class CompileRun {
     return 1
   }
 
-  private compile(source: Model): Compilation {
+  private compile(source: Model, table: OpTable): Compilation {
     const { model, options } = this.command
     try {
       const { sha256 } = digestFile(model)
       return compileModel(source, {
         ...options,
         source: { file: path.basename(model), sha256 },
+        table,
         listener: this.listener(),
       })
     } catch (error) {
