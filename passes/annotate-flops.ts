@@ -3,20 +3,29 @@ import { Expr } from '../src/expr.js'
 import type { Node } from '../src/ir.js'
 import type { OpTable } from '../src/op.js'
 import { Layout } from '../src/ops/control/layout.js'
-import type { Pass } from './pass.js'
+import type { Pass, Site } from './pass.js'
 
 export const annotateFlops: Pass = {
   name: 'annotate-flops',
-  purpose: 'Counts the forward FLOPs of every branch, as an expression over the dimensions of the inputs.',
+  purpose:
+    'Counts the forward FLOPs of every branch, as an expression over the dimensions of the inputs; those of nested branches for the innermost.',
   needs: 'site.node',
   leaves: 'site.flops.forward, and attribute `flops` on the DropBP nodes',
   run({ sites, table }) {
+    const innermost = innermostSites(sites)
     for (const site of sites) {
-      const forward = flopsOf(site.region, table)
+      const own = [...site.region].filter((node) => innermost.get(node) === site)
+      const forward = flopsOf(own, table)
       site.flops = { forward }
       site.node!.attributes.set('flops', { type: 'string', value: String(forward) })
     }
   },
+}
+
+/** The site that each forward node counts for: of nested ones the one of the smallest branch. */
+function innermostSites(sites: readonly Site[]): Map<Node, Site> {
+  const bySize = [...sites].sort((a, b) => b.region.size - a.region.size)
+  return new Map(bySize.flatMap((site) => [...site.region].map((node) => [node, site] as const)))
 }
 
 /** FLOPs of a set of nodes: a multiply-add counts two, element-wise work nothing. */

@@ -63,7 +63,11 @@ function recordFlops(ctx: CompileContext, { conditions }: Execution): void {
   const own = ctx.sites.map((): Node[] => [])
   for (const [node, condition] of conditions) {
     const [first = [], ...others] = condition.gates()
-    for (const k of first) if (others.every((term) => term.includes(k))) own[k]!.push(node)
+    const size = (k: number): number => ctx.sites[k]!.region.size
+    const [innermost] = first
+      .filter((k) => others.every((term) => term.includes(k)))
+      .sort((a, b) => size(a) - size(b))
+    if (innermost !== undefined) own[innermost]!.push(node)
   }
   ctx.sites.forEach((site, k) => {
     site.flops = { forward: site.flops?.forward ?? Expr.zero, backward: flopsOf(own[k]!, ctx.table) }

@@ -88,6 +88,15 @@ describe('exported models', () => {
   })
 })
 
+describe('FLOPs', () => {
+  it('of a branch within a branch count once', () => {
+    const body = `h = MatMul (x, w1)  ${MLP('h', 'f')} s = Add (h, f)  o = MatMul (s, w2)  y = Add (x, o)`
+    const ctx = find(program(body), {}, [insertDropBP, annotateFlops])
+    expect(sitesOf(ctx)).toEqual(['mlp: f', 'mlp: o'])
+    expect(ctx.sites.map((s) => String(s.flops!.forward))).toEqual(['16*n*s', '16*n*s'])
+  })
+})
+
 describe('what is a branch', () => {
   it.each<[string, string, string[]]>([
     ['pre-norm', `${NORM('x', 'n')} ${MLP('n', 'f')} y = Add (x, f)`, ['mlp: f']],

@@ -155,6 +155,7 @@ export function openTrainer(directory: string, steps: number): Promise<Trainer> 
     steps,
     learningRate: LEARNING_RATE,
     hyperparameters: { weight_decay: 0.01 },
+    decayed: 'all',
     session: { threads: 1 },
   })
 }
