@@ -2,8 +2,9 @@
 import process from 'node:process'
 import { pathToFileURL } from 'node:url'
 const [runtime, model, tokens, root] = process.argv.slice(2)
-const { Batches, latestCheckpoint, listCheckpoints, readTokens, TokenWindows, Trainer } =
-  await import(pathToFileURL(runtime).href)
+const { Batches, latestCheckpoint, listCheckpoints, readTokens, TokenWindows, Trainer } = await import(
+  pathToFileURL(runtime).href
+)
 const trainer = await Trainer.open(model, {
   steps: 1e6,
   learningRate: 1e-3,
