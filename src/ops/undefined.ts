@@ -25,3 +25,12 @@ export function whyUndefined(name: string): string | undefined {
   const at = name.lastIndexOf('::')
   return BY_NAME[name] ?? (at < 0 ? undefined : BY_DOMAIN[name.slice(0, at)])
 }
+
+/** Every operator, and every domain (`ai.onnx.ml::*`), that has no definition on purpose, with the reason. */
+export function undefinedOperators(): [name: string, reason: string][] {
+  const domains = Object.entries(BY_DOMAIN).map(([domain, reason]): [string, string] => [
+    `${domain}::*`,
+    reason,
+  ])
+  return [...Object.entries(BY_NAME), ...domains]
+}

@@ -92,7 +92,7 @@ function variants(rows: readonly Row[]): string {
   return names
     .map((name) => {
       const exporters = new Set(right.filter((row) => row.variant === name).map((row) => row.exporter))
-      return DESCRIPTIONS[name]! + (exporters.size === 2 ? '' : ` (${[...exporters][0]})`)
+      return (DESCRIPTIONS[name] ?? name) + (exporters.size === 2 ? '' : ` (${[...exporters][0]})`)
     })
     .join(', ')
 }
@@ -106,6 +106,7 @@ const DESCRIPTIONS: Readonly<Record<string, string>> = {
   hidden: 'several outputs',
   simplified: 'simplified',
   fused: "ONNX Runtime's fusions",
+  unfolded: 'without constant folding',
 }
 
 function misses(rows: readonly Row[]): string {

@@ -1,8 +1,9 @@
 /** The operators' half of docs/coverage.md. */
 import { standardOps } from '../../../src/index.js'
+import { undefinedOperators } from '../../../src/ops/undefined.js'
 import { refusalOf } from '../../../src/ops/refused.js'
 import type { OpDef } from '../../../src/op.js'
-import type { Outcome, Results } from '../standard/result.js'
+import { isOk, statusOf, type Outcome, type Results } from '../standard/result.js'
 import { table } from './markdown.js'
 
 /** Summary and table of all operators; `results` are those of the standard's cases, where they have been run. */
@@ -15,8 +16,14 @@ export function operators(results: Results | undefined): string {
     introduction(names),
     ...(results ? [summary(results)] : []),
     table(['operator', 'gradient', 'cases', 'values right', 'gradients right'], rows),
+    undefinedTable(),
     ...(results ? [exceptions(results)] : []),
   ].join('\n\n')
+}
+
+function undefinedTable(): string {
+  const rows = undefinedOperators().map(([name, reason]) => [name, reason])
+  return `### Operators that are refused, and why\n\n${table(['operator', 'reason'], rows)}`
 }
 
 function domainOf(name: string): string {
@@ -41,6 +48,7 @@ function gradientOf({ grad, lower }: OpDef): string {
 
 interface Tally {
   all: number
+  comparable: number
   forward: number
   differentiable: number
   gradient: number
@@ -49,25 +57,23 @@ interface Tally {
 function columns(tally: Tally | undefined): string[] {
   if (!tally) return ['', '', '']
   const gradients = tally.differentiable > 0 ? `${tally.gradient} of ${tally.differentiable}` : ''
-  return [String(tally.all), `${tally.forward} of ${tally.all}`, gradients]
-}
-
-function isOk(outcome: Outcome): boolean {
-  return outcome === 'ok'
+  const values = tally.comparable > 0 ? `${tally.forward} of ${tally.comparable}` : ''
+  return [String(tally.all), values, gradients]
 }
 
 /** Whether there was something to check. */
 function counts(outcome: Outcome): boolean {
-  return outcome === 'ok' || !['none', 'outside'].includes(outcome.status)
+  return !['none', 'outside'].includes(statusOf(outcome))
 }
 
 function casesByOperator({ cases }: Results): Map<string, Tally> {
   const tallies = new Map<string, Tally>()
   for (const { operators, forward, gradient } of Object.values(cases)) {
     for (const name of operators) {
-      const tally = tallies.get(name) ?? { all: 0, forward: 0, differentiable: 0, gradient: 0 }
+      const tally = tallies.get(name) ?? { all: 0, comparable: 0, forward: 0, differentiable: 0, gradient: 0 }
       tallies.set(name, tally)
       tally.all++
+      tally.comparable += Number(counts(forward))
       tally.forward += Number(isOk(forward))
       tally.differentiable += Number(counts(gradient))
       tally.gradient += Number(isOk(gradient))
