@@ -4,7 +4,7 @@ import { Problems } from '../src/errors.js'
 import { bindInputDims, inferNode, prepareInitializer } from '../src/infer.js'
 import { constantNumber } from '../src/draws.js'
 import type { Graph, Model, Node, Value } from '../src/ir.js'
-import { guarded, type OpTable } from '../src/op.js'
+import { runRule, type OpTable } from '../src/op.js'
 import { DOMAIN } from '../src/ops/dropbp.js'
 import { allGraphs, reads, removeDeadNodes, topologicalOrder, withNested } from '../src/order.js'
 import { checkForm, checkTypes } from '../src/signatures/check.js'
@@ -157,7 +157,7 @@ class Canonicaliser {
     const emitted: Node[] = []
     const b = this.emitter(node, emitted)
     nameRecurrentWeights(node, this.model)
-    guarded(node, () => lower(node, b)).forEach((value, i) => replaceLowered(node, node.outputs[i], value))
+    runRule(node, () => lower(node, b)).forEach((value, i) => replaceLowered(node, node.outputs[i], value))
     node.graph!.removeNode(node)
     for (const inner of emitted.flatMap(withNested)) this.versions.set(inner, CANONICAL_OPSET)
     return emitted

@@ -39,6 +39,8 @@ export interface Compilation {
    * @throws IOError `output-exists` unless forced, `disk-full`, …
    */
   write(directory: string, options?: { force?: boolean }): void
+  /** Writes the files into a directory that is there, one by one: for a caller that moves it into place itself. */
+  writeInto(directory: string): void
 }
 
 /** Models with more bytes of weights keep them in a data file: far below protobuf's 2 GB, and shared by the models. */
@@ -130,9 +132,10 @@ export function compileModel(source: Model, request: CompileRequest = {}): Compi
     optimizer: optimizer.model,
     annotated,
   }
+  const writeInto: Compilation['writeInto'] = (directory) => writeArtifacts(directory, models, manifest, ctx)
   const write: Compilation['write'] = (directory, { force = false } = {}) =>
-    writeDirectory(directory, force, (target) => writeArtifacts(target, models, manifest, ctx))
-  return { manifest, ...models, context: ctx, write }
+    writeDirectory(directory, force, writeInto)
+  return { manifest, ...models, context: ctx, write, writeInto }
 }
 
 /** FLOPs of the flat training graph, everything kept. */

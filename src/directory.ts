@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
 import { IOError } from './errors.js'
-import { coded } from './onnx/atomic.js'
+import { guarded } from './files.js'
 
 /** A directory is one of ours, and may be replaced, when it holds this file with this format in it. */
 const MANIFEST = { file: 'manifest.json', format: 'dropbp-manifest' }
@@ -37,9 +37,11 @@ export class StagedDirectory {
   static create(directory: string, force: boolean): StagedDirectory {
     checkOutput(directory, force)
     const target = fs.existsSync(directory) ? fs.realpathSync(directory) : path.resolve(directory)
-    const madeParent = coded(directory, () => fs.mkdirSync(path.dirname(target), { recursive: true }))
+    const madeParent = guarded(directory, 'write', () =>
+      fs.mkdirSync(path.dirname(target), { recursive: true }),
+    )
     const staged = new StagedDirectory(sibling(target, 'new'), target, madeParent)
-    coded(directory, () => fs.mkdirSync(staged.path))
+    guarded(directory, 'write', () => fs.mkdirSync(staged.path))
     return staged
   }
 
@@ -59,7 +61,7 @@ export class StagedDirectory {
  * @throws IOError `output-exists`, `foreign-directory`
  */
 export function checkOutput(directory: string, force: boolean): void {
-  const stat = coded(directory, () => fs.statSync(directory, { throwIfNoEntry: false }))
+  const stat = guarded(directory, 'write', () => fs.statSync(directory, { throwIfNoEntry: false }))
   if (!stat) return
   if (!stat.isDirectory()) {
     throw new IOError('output-exists', `${directory} is a file; name a directory with --out`)
@@ -70,7 +72,8 @@ export function checkOutput(directory: string, force: boolean): void {
       `${directory} exists; replace it with --force or name another with --out`,
     )
   }
-  if (isCompiled(directory) || coded(directory, () => fs.readdirSync(directory)).length === 0) return
+  if (isCompiled(directory) || guarded(directory, 'write', () => fs.readdirSync(directory)).length === 0)
+    return
   throw new IOError(
     'foreign-directory',
     `${directory} holds files and no ${MANIFEST.file} of dropbp, so --force does not replace it; name another with --out`,
@@ -95,13 +98,13 @@ function sibling(target: string, what: string): string {
 
 function place(temporary: string, target: string): void {
   if (!fs.existsSync(target)) {
-    coded(target, () => fs.renameSync(temporary, target))
+    guarded(target, 'write', () => fs.renameSync(temporary, target))
     return
   }
   const aside = sibling(target, 'old')
-  coded(target, () => fs.renameSync(target, aside))
+  guarded(target, 'write', () => fs.renameSync(target, aside))
   try {
-    coded(target, () => fs.renameSync(temporary, target))
+    guarded(target, 'write', () => fs.renameSync(temporary, target))
   } catch (error) {
     fs.renameSync(aside, target)
     throw error

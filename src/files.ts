@@ -108,7 +108,24 @@ export function digestFile(file: string): FileDigest {
   })
 }
 
-/** Runs file system calls, turning their errors into coded ones. */
+/** What a failed file operation is called, and what to do about it. */
+const REASONS: Readonly<Record<string, readonly [code: string, what: string]>> = {
+  ENOSPC: ['disk-full', 'no space left on the disk; free some or choose another place'],
+  EDQUOT: ['disk-full', 'no space left in the disk quota; free some or choose another place'],
+  EFBIG: ['disk-full', 'the file would be larger than this system allows'],
+  EACCES: ['no-permission', 'this user is not permitted to'],
+  EPERM: ['no-permission', 'this user is not permitted to'],
+  EROFS: ['no-permission', 'the file system is read-only'],
+  EISDIR: ['is-directory', 'it is a directory; name a file'],
+}
+/** What is missing is the file where it is read, and its directory where it is written. */
+const MISSING: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR'])
+
+/**
+ * Runs file system calls, turning their errors into coded ones.
+ * @throws IOError `missing-file`, `missing-directory`, `is-directory`, `no-permission`, `disk-full`, `read-failed`,
+ *   `write-failed`
+ */
 export function guarded<T>(file: string, action: 'read' | 'write', work: () => T): T {
   try {
     return work()
@@ -118,23 +135,14 @@ export function guarded<T>(file: string, action: 'read' | 'write', work: () => T
 }
 
 function ioError(error: unknown, file: string, action: string): unknown {
-  const code = (error as NodeJS.ErrnoException)?.code
-  if (error instanceof DropBPError || code === undefined) return error
+  const errno = (error as NodeJS.ErrnoException)?.code
+  if (error instanceof DropBPError || errno === undefined) return error
   const options = { cause: error }
-  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') {
-    return new IOError(
-      'disk-full',
-      `${file}: no space left to ${action} it; free some or choose another place`,
-      options,
-    )
-  }
-  if (code === 'ENOENT') return new IOError('missing-file', `there is no file ${file}`, options)
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
-    return new IOError('no-permission', `${file}: not permitted to ${action} it`, options)
-  }
-  return new IOError(
-    action === 'read' ? 'read-failed' : 'write-failed',
-    `${file}: cannot ${action} it (${code})`,
-    options,
-  )
+  if (MISSING.has(errno) && action === 'read')
+    return new IOError('missing-file', `there is no file ${file}`, options)
+  if (MISSING.has(errno))
+    return new IOError('missing-directory', `cannot ${action} ${file}: its directory does not exist`, options)
+  const other = [action === 'read' ? 'read-failed' : 'write-failed', (error as Error).message] as const
+  const [code, what] = REASONS[errno] ?? other
+  return new IOError(code, `cannot ${action} ${file}: ${what}`, options)
 }

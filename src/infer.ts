@@ -1,7 +1,7 @@
 /** Runs type rules over nodes: types, symbolic dimensions, and known elements of small integer tensors. */
 import { Expr } from './expr.js'
 import type { Graph, Model, Node, Value } from './ir.js'
-import { guarded, invalid, type InferContext, type Inferred, type OpTable } from './op.js'
+import { runRule, invalid, type InferContext, type Inferred, type OpTable } from './op.js'
 import { topologicalOrder } from './order.js'
 import { isFloat, type TensorType } from './types.js'
 
@@ -16,7 +16,7 @@ export function inferNode(node: Node, model: Model, table: OpTable): void {
     model,
     unknownDim: (output, axis) => openDim(model, node.output(output), axis),
   }
-  guarded(node, () => def.infer(node, ctx)).forEach((inferred, i) => {
+  runRule(node, () => def.infer(node, ctx)).forEach((inferred, i) => {
     const value = node.outputs[i]
     if (!value) return
     checkInferred(node, inferred)

@@ -136,7 +136,7 @@ export function invalid(node: Node, expected: string, got: string): CompileError
  * as anybody can tell.
  * @throws CompileError `invalid-node`
  */
-export function guarded<T>(node: Node, rule: () => T): T {
+export function runRule<T>(node: Node, rule: () => T): T {
   try {
     return rule()
   } catch (cause) {

@@ -2,7 +2,7 @@
 import type { Builder } from '../../src/builder.js'
 import { CompileError, Problems, unreachable } from '../../src/errors.js'
 import { Value, type Graph, type Node } from '../../src/ir.js'
-import { guarded, type GradContext, type OpTable, type Thunk } from '../../src/op.js'
+import { runRule, type GradContext, type OpTable, type Thunk } from '../../src/op.js'
 import { DOMAIN } from '../../src/ops/dropbp.js'
 import { captures, reads, topologicalOrder } from '../../src/order.js'
 import { isFloat, type TensorType } from '../../src/types.js'
@@ -54,7 +54,7 @@ export class Differentiator {
     const captured = [...captures(node)].filter((v) => this.needed.has(v))
     if (!wants.includes(true) && captured.length === 0) return
     const found = this.problems.attempt(() => {
-      guarded(node, () => {
+      runRule(node, () => {
         const thunks = this.rule(node)(node, this.contextOf(node, wants, captured))
         node.inputs.forEach((v, i) => {
           if (wants[i] && thunks[i]) this.contribute(v!, thunks[i]())

@@ -2,7 +2,7 @@
 import { isDraw } from '../../src/draws.js'
 import type { Node, Value } from '../../src/ir.js'
 import { KNOWN_LIMIT, prepareInitializer } from '../../src/infer.js'
-import { guarded, type NdArray, type OpTable } from '../../src/op.js'
+import { runRule, type NdArray, type OpTable } from '../../src/op.js'
 import { Tensor } from '../../src/tensor.js'
 import { staticShape } from '../../src/types.js'
 
@@ -18,7 +18,7 @@ export function evaluateNode(
   if (!evaluate || node.subgraphs.length > 0 || !operands.every(isFixed)) return undefined
   const read = operands.reduce((n, v) => n + v.data!.size, 0)
   if (!node.outputs.every((v) => sizeOf(v) <= Math.max(KNOWN_LIMIT, read))) return undefined
-  const results = guarded(node, () =>
+  const results = runRule(node, () =>
     evaluate(
       node,
       node.inputs.map((v) => (v ? toArray(v.data!) : undefined)),

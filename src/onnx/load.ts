@@ -3,6 +3,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import protobuf from 'protobufjs/light.js'
 import { DropBPError, IOError } from '../errors.js'
+import { guarded } from '../files.js'
 import type { Model } from '../ir.js'
 import { ExternalFiles } from './external.js'
 import { modelFromProto, type ModelExtra } from './reader.js'
@@ -33,14 +34,14 @@ const PROTOBUF_LIMIT = 2 ** 31 - 1
 
 /**
  * Reads a model file; external data is looked for beside it.
- * @throws IOError `missing-file`, `is-directory`, `unreadable-file`, `too-large`, and what `readModel` throws
+ * @throws IOError `missing-file`, `is-directory`, `no-permission`, `read-failed`, `too-large`, and what `readModel` throws
  */
 export function loadModel(file: string): Model {
   return readModel(readFile(file), { directory: path.dirname(file), file })
 }
 
 function readFile(file: string): Uint8Array {
-  try {
+  return guarded(file, 'read', () => {
     const { size } = fs.statSync(file)
     if (size > PROTOBUF_LIMIT) {
       throw new IOError(
@@ -49,15 +50,7 @@ function readFile(file: string): Uint8Array {
       )
     }
     return fs.readFileSync(file)
-  } catch (cause) {
-    if (cause instanceof IOError) throw cause
-    const { code } = cause as NodeJS.ErrnoException
-    if (code === 'ENOENT' || code === 'ENOTDIR')
-      throw new IOError('missing-file', `there is no file ${file}`, { cause })
-    if (code === 'EISDIR')
-      throw new IOError('is-directory', `${file} is a directory; name the .onnx file in it`, { cause })
-    throw new IOError('unreadable-file', `${file} cannot be read: ${(cause as Error).message}`, { cause })
-  }
+  })
 }
 
 /** Accepts plain objects in the shape of the `onnx-proto` package: camelCase fields, Long or number, typed data arrays. */

@@ -109,7 +109,7 @@ class CompileRun {
     await withCleanUp(remove, async () => {
       try {
         directory = fs.mkdtempSync(path.join(os.tmpdir(), 'dropbp-check-'))
-        compilation.write(directory, { force: true })
+        compilation.writeInto(directory)
         summary.check = await this.check(directory, compilation, source)
       } finally {
         remove()
@@ -128,7 +128,7 @@ class CompileRun {
         try {
           staged = StagedDirectory.create(out, force)
           this.progress.show(`writing ${out}`)
-          compilation.write(staged.path, { force: true })
+          compilation.writeInto(staged.path)
           await yieldToSignals()
           if (check) summary.check = await this.check(staged.path, compilation, source)
           if (summary.check?.passed === false) return staged.discard()
