@@ -46,6 +46,7 @@ DISTILBERT = DistilBertConfig(
     vocab_size=VOCAB, dim=HIDDEN, n_layers=LAYERS, n_heads=HEADS, hidden_dim=INNER, max_position_embeddings=POSITIONS
 )
 DEBERTA = COMMON | dict(relative_attention=True, pos_att_type=["p2c", "c2p"], layer_norm_eps=1e-7)
+DEBERTA_FOLDED = ("deberta.encoder.rel_embeddings.weight",)
 DEBERTA_V3 = DEBERTA | dict(
     position_buckets=8, norm_rel_ebd="layer_norm", share_att_key=True, position_biased_input=False, type_vocab_size=0
 )
@@ -135,7 +136,7 @@ ARCHITECTURES = [
     mlm("albert", masked_lm(AlbertConfig(**COMMON, embedding_size=16)), ALBERT, *variants("static")),
     mlm("electra", masked_lm(ElectraConfig(**COMMON, embedding_size=16)), bert_like("electra")),
     classifier("electra-sentences", sentences(ElectraConfig(**COMMON, embedding_size=16)), bert_like("electra")),
-    mlm("deberta-v2", eager(DebertaV2Config(**DEBERTA, conv_kernel_size=3)), bert_like("deberta"), UNFOLDED),
+    mlm("deberta-v2", eager(DebertaV2Config(**DEBERTA, conv_kernel_size=3)), bert_like("deberta"), UNFOLDED, folded=DEBERTA_FOLDED),
     mlm("deberta-v3", eager(DebertaV2Config(**DEBERTA_V3)), bert_like("deberta"), *variants("static")),
     classifier("deberta-v3-sentences", sentences(DebertaV2Config(**DEBERTA_V3)), bert_like("deberta")),
     mlm("mpnet", eager(MPNetConfig(**COMMON)), MPNET),
