@@ -50,7 +50,8 @@ export const crossEntropy = {
       const { label, weight } = evaluateLabels(node, labels!)
       const classes = log.shape[1]!
       const loss = label.reduce(
-        (sum, c, r) => (weight[r] ? sum - weight[r] * likelihood(node, log.data, r * classes, classes, c) : sum),
+        (sum, c, r) =>
+          weight[r] ? sum - weight[r] * likelihood(node, log.data, r * classes, classes, c) : sum,
         0,
       )
       return [nd(lossDType(node), [], [loss]), { ...log, dtype: lossDType(node) }]
