@@ -1,6 +1,6 @@
 /** Constants: those that the source writes as nodes, and those that it keeps as initializers. */
 import { prepareInitializer } from '../../src/infer.js'
-import type { Attribute, Model, Node, Value } from '../../src/ir.js'
+import { Node, type Attribute, type Model, type Value } from '../../src/ir.js'
 import { stringTensor } from '../../src/onnx/index.js'
 import { allGraphs } from '../../src/order.js'
 import { Tensor } from '../../src/tensor.js'
@@ -44,10 +44,34 @@ export function constantToInitializer(node: Node): boolean {
   graph.detachNode(node)
   output.producer = null
   output.data = data
+  if (isWritten(output)) source.add(output)
   graph.addInitializer(output)
   prepareInitializer(output)
   return true
 }
+
+/** A table or matrix of this many elements is no buffer that an exporter made up. */
+const LEAST_WEIGHT = 256
+
+/**
+ * Whether a constant is a weight that the exporter wrote as a node: a large matrix that multiplies or is looked up in, or a
+ * vector that a normalisation or a product takes as its scale or bias.
+ */
+function isWritten(value: Value): boolean {
+  const { shape, size } = value.data!
+  const reads = [...value.uses].map(({ user, index }) => (user instanceof Node ? `${user.op} ${index}` : ''))
+  if (shape.length > 1) return size >= LEAST_WEIGHT && reads.some((use) => MATRICES.has(use))
+  return size > 1 && reads.some((use) => VECTORS.has(use))
+}
+
+const MATRICES: ReadonlySet<string> = new Set(['MatMul 1', 'Gemm 1', 'Conv 1', 'ConvTranspose 1', 'Gather 0'])
+const VECTORS: ReadonlySet<string> = new Set([
+  'Gemm 2',
+  'Conv 2',
+  'LayerNormalization 1',
+  'LayerNormalization 2',
+  'RMSNormalization 1',
+])
 
 function constantData(node: Node): Tensor | undefined {
   for (const [name, attribute] of node.attributes) {
