@@ -17,7 +17,7 @@ export function plain(name: string): string {
   return name.startsWith(PREFIX) ? name.slice(PREFIX.length) : name
 }
 
-/** Compares the sites with the table's branches. Where a tool dropped scopes, a site may be called after a module further out. */
+/** Compares the sites with the table's branches. Where a tool dropped scopes, a site may be called after a module further out, or by its number. */
 export function inspect({ sites }: Manifest, { branches }: Table, isTool: boolean): Findings {
   const problems: string[] = []
   if (sites.length !== branches.length) {
@@ -26,7 +26,8 @@ export function inspect({ sites }: Manifest, { branches }: Table, isTool: boolea
   } else {
     branches.forEach(({ kind, name }, i) => {
       const site = plain(sites[i]!.name).replace(/#\d+$/, '')
-      const isNamed = site === name || (isTool && name.startsWith(`${site}.`))
+      const isLess = name.startsWith(`${site}.`) || /^layer\.\d+\.[a-z-]+$/.test(site)
+      const isNamed = site === name || (isTool && isLess)
       if (sites[i]!.kind !== kind) problems.push(`${site} is ${sites[i]!.kind}, not ${kind}`)
       if (!isNamed) problems.push(`site ${i} is called ${site}, not ${name}`)
     })
