@@ -2,7 +2,7 @@
 import type { Builder } from '../src/builder.js'
 import { Expr } from '../src/expr.js'
 import type { Value } from '../src/ir.js'
-import { isMinimumOf } from '../src/ops/shapes.js'
+import { isMinimumOf } from '../src/ops/support/shapes.js'
 import { elementCount, sameShape, type Shape, type TensorType } from '../src/types.js'
 
 /**

@@ -1,7 +1,7 @@
 /** Products whose operands ONNX Runtime's optimizer has stored with a batch axis inside. */
 import type { Builder } from '../../src/builder.js'
 import type { Node } from '../../src/ir.js'
-import { shapeOf } from '../../src/ops/shapes.js'
+import { shapeOf } from '../../src/ops/support/shapes.js'
 
 /**
  * `transBatchA` and `transBatchB` of com.microsoft's FusedMatMul become transpositions before it: an operand [M, batch…, K] is

@@ -2,7 +2,7 @@
 import type { Builder } from '../../src/builder.js'
 import { Node, Value } from '../../src/ir.js'
 import { Layout } from '../../src/ops/control/layout.js'
-import { normalizeAxis, shapeOf } from '../../src/ops/shapes.js'
+import { normalizeAxis, shapeOf } from '../../src/ops/support/shapes.js'
 import { replaceOutputOrCopy } from './replace.js'
 
 /** How what reads a list reads a stack. */

@@ -1,6 +1,6 @@
 /** Integer tensors that count along one axis: element n of the axis is offset + n. */
 import type { Node, Value } from '../../src/ir.js'
-import { constant, constants } from '../../src/ops/shapes.js'
+import { constant, constants } from '../../src/ops/support/shapes.js'
 import { isFloat, type Shape } from '../../src/types.js'
 
 /** A tensor that counts along `axis` (from the back, -1 the last) and is constant along all others. */

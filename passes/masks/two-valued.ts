@@ -1,6 +1,6 @@
 /** Masks as tensors of two values: one where a predicate over (query, key) holds, another where it does not. */
 import type { Node, Value } from '../../src/ir.js'
-import { constant, constants } from '../../src/ops/shapes.js'
+import { constant, constants } from '../../src/ops/support/shapes.js'
 import { and, not, or, upTo, type Predicate } from './predicate.js'
 import { positionOf } from './position.js'
 

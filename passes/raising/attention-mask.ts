@@ -1,7 +1,7 @@
 /** The masks of an attention, brought into the form that com.dropbp::Attention takes, once for all layers that share them. */
 import type { Builder } from '../../src/builder.js'
 import type { Value } from '../../src/ir.js'
-import type { Blind } from '../../src/ops/attention.js'
+import type { Blind } from '../../src/ops/attention/attention.js'
 import type { DType } from '../../src/types.js'
 import { not, type Predicate } from '../masks/predicate.js'
 import { predicateOf, twoValued } from '../masks/two-valued.js'

@@ -1,7 +1,7 @@
 /** Attention: Softmax(scale·q·kᵀ + mask)·v, with its NaN guard, its scale anywhere and its heads in groups. */
 import type { Builder } from '../../src/builder.js'
 import type { Node, Value } from '../../src/ir.js'
-import { emitAttention } from '../../src/ops/attention.js'
+import { emitAttention } from '../../src/ops/attention/attention.js'
 import { sameShape } from '../../src/types.js'
 import { AttentionMasks, type MaskTerm } from './attention-mask.js'
 import { ungrouped } from './groups.js'

@@ -1,6 +1,6 @@
 /** Reading patterns off the graph. */
 import type { Node, Value } from '../../src/ir.js'
-import { constantNumbers } from '../../src/ops/shapes.js'
+import { constantNumbers } from '../../src/ops/support/shapes.js'
 
 /** The node that makes `v`, if it is this operator of ONNX's own. */
 export function made(v: Value | null | undefined, ...ops: readonly string[]): Node | undefined {

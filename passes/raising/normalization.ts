@@ -2,7 +2,7 @@
 import { float, type Builder } from '../../src/builder.js'
 import type { Value } from '../../src/ir.js'
 import { emitRmsNorm } from '../../src/ops/rms-norm.js'
-import { constants } from '../../src/ops/shapes.js'
+import { constants } from '../../src/ops/support/shapes.js'
 import { made, number, onlyReadBy, orders, shiftedBy, uncast } from './match.js'
 import { Unlike, type Pattern } from './pattern.js'
 

@@ -1,7 +1,7 @@
 /** Rotary embeddings: x·cos + (−x₂, x₁)·sin with the halves of the last axis. */
 import type { Node, Value } from '../../src/ir.js'
 import { emitRotary } from '../../src/ops/rotate.js'
-import { constant, constants } from '../../src/ops/shapes.js'
+import { constant, constants } from '../../src/ops/support/shapes.js'
 import { made, number, orders } from './match.js'
 import type { Pattern } from './pattern.js'
 

@@ -1,10 +1,10 @@
 /** Activation functions. */
 import type { Node, Value } from '../ir.js'
 import type { OpDef } from '../op.js'
-import { sameAsInput } from './broadcast.js'
-import { compare, oneMinus, plus, square, where } from './emit.js'
-import { zip } from './nd.js'
-import { unary, type UnaryParts } from './unary.js'
+import { sameAsInput } from './support/broadcast.js'
+import { compare, oneMinus, plus, square, where } from './support/emit.js'
+import { zip } from './support/nd.js'
+import { unary, type UnaryParts } from './support/unary.js'
 
 const alpha = (node: Node, fallback: number) => node.float('alpha', fallback)
 

@@ -4,11 +4,11 @@ import { Expr } from '../expr.js'
 import type { Node, Value } from '../ir.js'
 import type { GradContext, GradRule, NdArray, OpDef } from '../op.js'
 import { isFloat } from '../types.js'
-import { broadcasting, sameAsInput, withKnown, type Combine } from './broadcast.js'
-import { compare, lazy, square, where } from './emit.js'
-import { map, zip } from './nd.js'
-import { bounds, maxOf, minOf, constantNumbers } from './shapes.js'
-import { unary } from './unary.js'
+import { broadcasting, sameAsInput, withKnown, type Combine } from './support/broadcast.js'
+import { compare, lazy, square, where } from './support/emit.js'
+import { map, zip } from './support/nd.js'
+import { bounds, maxOf, minOf, constantNumbers } from './support/shapes.js'
+import { unary } from './support/unary.js'
 
 /** Definitions of element-wise arithmetic operators. */
 export const arithmetic = {

@@ -6,8 +6,8 @@ import type { GradRule, Inferred, NdArray, OpDef } from '../op.js'
 import { Tensor } from '../tensor.js'
 import { isFloat, type DType } from '../types.js'
 import { wrapInteger } from './logic.js'
-import { map } from './nd.js'
-import { bounds, constantNumbers, typeOf } from './shapes.js'
+import { map } from './support/nd.js'
+import { bounds, constantNumbers, typeOf } from './support/shapes.js'
 
 function castType(node: Node): DType {
   return dtypeOf(node.int('to', 1))

@@ -4,11 +4,11 @@ import { Expr } from '../expr.js'
 import type { Node, Value } from '../ir.js'
 import { invalid, type GradContext, type GradRule, type Inferred, type NdArray, type OpDef } from '../op.js'
 import { elementCount, type Shape } from '../types.js'
-import { sameAsInput } from './broadcast.js'
-import { compare, divideByCount, lazy, plus, square, where } from './emit.js'
+import { sameAsInput } from './support/broadcast.js'
+import { compare, divideByCount, lazy, plus, square, where } from './support/emit.js'
 import { centredGradient, mean, normalize } from './layer-normalization.js'
-import { map, mapLines, reduce, reshape, zip } from './nd.js'
-import { normalizeAxis, shapeOf } from './shapes.js'
+import { map, mapLines, reduce, reshape, zip } from './support/nd.js'
+import { normalizeAxis, shapeOf } from './support/shapes.js'
 
 /** Definitions of normalisations other than layer and RMS. */
 export const channelNormalization = {

@@ -4,8 +4,8 @@ import { Expr } from '../expr.js'
 import type { Node, Value } from '../ir.js'
 import type { Inferred, OpDef } from '../op.js'
 import type { Shape } from '../types.js'
-import { where } from './emit.js'
-import { shapeOf } from './shapes.js'
+import { where } from './support/emit.js'
+import { shapeOf } from './support/shapes.js'
 
 /** Definitions of classification losses. */
 export const classificationLoss = {

@@ -10,9 +10,9 @@ import {
 } from '../op.js'
 import { Expr } from '../expr.js'
 import { elementCount } from '../types.js'
-import { forEachIndex, offsetOf } from './build.js'
-import { sizeOf, stridesOf } from './nd.js'
-import { constants, shapeOf, sizesKnown, typeOf } from './shapes.js'
+import { forEachIndex, offsetOf } from './support/build.js'
+import { sizeOf, stridesOf } from './support/nd.js'
+import { constants, shapeOf, sizesKnown, typeOf } from './support/shapes.js'
 
 function inferCol2Im(node: Node, ctx: InferContext): Inferred[] {
   const { dtype, shape } = typeOf(node.inputs[0])

@@ -11,10 +11,10 @@ import {
   type Thunk,
 } from '../op.js'
 import { staticShape, type Shape } from '../types.js'
-import { build, offsetOf } from './build.js'
-import { broadcastDims } from './broadcast.js'
-import { stridesOf } from './nd.js'
-import { moveKnown, normalizeAxis, shapeOf, typeOf } from './shapes.js'
+import { build, offsetOf } from './support/build.js'
+import { broadcastDims } from './support/broadcast.js'
+import { stridesOf } from './support/nd.js'
+import { moveKnown, normalizeAxis, shapeOf, typeOf } from './support/shapes.js'
 
 function inferConcat(node: Node, ctx: InferContext): Inferred[] {
   const dtype = typeOf(node.inputs[0]).dtype

@@ -4,10 +4,18 @@ import { Expr } from '../expr.js'
 import type { Node, Value } from '../ir.js'
 import type { GradContext, GradRule, InferContext, Inferred, NdArray, OpDef } from '../op.js'
 import { elementCount, sameShape, type Dim, type Shape } from '../types.js'
-import { assume } from './emit.js'
-import { broadcastTo, nd, reshape, sizeOf } from './nd.js'
-import { shapeOf } from './shapes.js'
-import { halves, knownPads, span, tapPositions, windowCount, windowsOf, type Windows } from './windows.js'
+import { assume } from './support/emit.js'
+import { broadcastTo, nd, reshape, sizeOf } from './support/nd.js'
+import { shapeOf } from './support/shapes.js'
+import {
+  halves,
+  knownPads,
+  span,
+  tapPositions,
+  windowCount,
+  windowsOf,
+  type Windows,
+} from './support/windows.js'
 
 /** Definitions of convolutions. */
 export const convolution = {

@@ -9,8 +9,8 @@ import type { Node, Value } from '../ir.js'
 import type { NdArray, OpDef } from '../op.js'
 import { elementCount, type DType, type Shape, type TensorType } from '../types.js'
 import { DOMAIN } from './dropbp.js'
-import { mapLines, nd, sizeOf, zip } from './nd.js'
-import { shapeOf, typeOf } from './shapes.js'
+import { mapLines, nd, sizeOf, zip } from './support/nd.js'
+import { shapeOf, typeOf } from './support/shapes.js'
 
 export const CROSS_ENTROPY = `${DOMAIN}::CrossEntropy`
 export const CROSS_ENTROPY_GRAD = `${DOMAIN}::CrossEntropyGrad`

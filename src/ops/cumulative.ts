@@ -3,11 +3,11 @@ import { CompileError } from '../errors.js'
 import { Expr } from '../expr.js'
 import type { Node, Value } from '../ir.js'
 import type { GradContext, NdArray, OpDef } from '../op.js'
-import { sameAsInput } from './broadcast.js'
-import { where } from './emit.js'
-import { mapLines } from './nd.js'
+import { sameAsInput } from './support/broadcast.js'
+import { where } from './support/emit.js'
+import { mapLines } from './support/nd.js'
 import { productGradient } from './reduction.js'
-import { constant, normalizeAxis, shapeOf } from './shapes.js'
+import { constant, normalizeAxis, shapeOf } from './support/shapes.js'
 
 /** Definitions of CumSum and CumProd. */
 export const cumulative = {

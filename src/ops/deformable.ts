@@ -4,8 +4,8 @@ import { Expr } from '../expr.js'
 import type { Node, Value } from '../ir.js'
 import { invalid, type Inferred, type OpDef } from '../op.js'
 import { elementCount, type Shape } from '../types.js'
-import { plus } from './emit.js'
-import { shapeOf, typeOf } from './shapes.js'
+import { plus } from './support/emit.js'
+import { shapeOf, typeOf } from './support/shapes.js'
 
 /** [N, output channels, …] with the spatial dimensions of the offsets. */
 function inferDeformable(node: Node): Inferred[] {

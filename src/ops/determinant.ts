@@ -4,9 +4,9 @@ import { CompileError } from '../errors.js'
 import { Expr } from '../expr.js'
 import type { Node, Value } from '../ir.js'
 import type { GradContext, OpDef } from '../op.js'
-import { assume } from './emit.js'
-import { nd } from './nd.js'
-import { shapeOf, typeOf } from './shapes.js'
+import { assume } from './support/emit.js'
+import { nd } from './support/nd.js'
+import { shapeOf, typeOf } from './support/shapes.js'
 
 /** Definition of the determinant. */
 export const determinant = {

@@ -4,9 +4,9 @@ import { Expr } from '../expr.js'
 import type { Node, Value } from '../ir.js'
 import { invalid, type GradContext, type InferContext, type Inferred, type NdArray } from '../op.js'
 import type { Dim, Shape } from '../types.js'
-import { assume, compare, where } from './emit.js'
-import { nd, offsets, stridesOf } from './nd.js'
-import { constant, normalizeAxis, shapeOf, typeOf } from './shapes.js'
+import { assume, compare, where } from './support/emit.js'
+import { nd, offsets, stridesOf } from './support/nd.js'
+import { constant, normalizeAxis, shapeOf, typeOf } from './support/shapes.js'
 
 function dftAxis(node: Node, rank: number): number {
   const axis = node.inputs[2] ? constant(node.inputs[2]) : -2

@@ -2,10 +2,10 @@
 import type { Builder } from '../builder.js'
 import type { Node, Value } from '../ir.js'
 import type { GradContext, NdArray, OpDef } from '../op.js'
-import { sameAsInput } from './broadcast.js'
-import { oneMinus, where } from './emit.js'
-import { map, nd, zip } from './nd.js'
-import { constant } from './shapes.js'
+import { sameAsInput } from './support/broadcast.js'
+import { oneMinus, where } from './support/emit.js'
+import { map, nd, zip } from './support/nd.js'
+import { constant } from './support/shapes.js'
 
 /** Definition of Dropout. */
 export const dropout = {

@@ -12,9 +12,9 @@ import {
   type OpDef,
 } from '../op.js'
 import { elementCount, type Shape } from '../types.js'
-import { broadcastDims } from './broadcast.js'
-import { offsets, sizeOf, stridesFor } from './nd.js'
-import { shapeOf } from './shapes.js'
+import { broadcastDims } from './support/broadcast.js'
+import { offsets, sizeOf, stridesFor } from './support/nd.js'
+import { shapeOf } from './support/shapes.js'
 
 /** One label for every axis of the operands and of the result; an ellipsis has become labels of its own. */
 interface Equation {

@@ -4,9 +4,9 @@ import { Expr } from '../expr.js'
 import type { Node, Value } from '../ir.js'
 import { invalid, type GradContext, type Inferred, type NdArray, type OpDef } from '../op.js'
 import type { Shape, TensorType } from '../types.js'
-import { build, offsetOf } from './build.js'
-import { stridesOf } from './nd.js'
-import { constant, moveKnown, normalizeAxis, shapeOf, typeOf } from './shapes.js'
+import { build, offsetOf } from './support/build.js'
+import { stridesOf } from './support/nd.js'
+import { constant, moveKnown, normalizeAxis, shapeOf, typeOf } from './support/shapes.js'
 
 /** An index counted from the front. */
 function wrap(index: number, dim: number): number {

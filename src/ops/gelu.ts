@@ -3,10 +3,10 @@ import type { Builder } from '../builder.js'
 import type { Node, Value } from '../ir.js'
 import type { GradRule, NdArray, OpDef } from '../op.js'
 import { sigmoid } from './activation.js'
-import { broadcasting, sameAsInput } from './broadcast.js'
-import { lazy, oneMinus, plus, square } from './emit.js'
-import { map, zip } from './nd.js'
-import { unary } from './unary.js'
+import { broadcasting, sameAsInput } from './support/broadcast.js'
+import { lazy, oneMinus, plus, square } from './support/emit.js'
+import { map, zip } from './support/nd.js'
+import { unary } from './support/unary.js'
 
 /** Definitions of GELU and Erf. */
 export const gelu = {

@@ -4,8 +4,8 @@ import { Expr } from '../expr.js'
 import type { Node, Value } from '../ir.js'
 import { invalid, type InferContext, type Inferred, type OpDef } from '../op.js'
 import { elementCount, type Shape } from '../types.js'
-import { compare, oneMinus, plus, where } from './emit.js'
-import { shapeOf, sizesKnown, typeOf } from './shapes.js'
+import { compare, oneMinus, plus, where } from './support/emit.js'
+import { shapeOf, sizesKnown, typeOf } from './support/shapes.js'
 
 /** One spatial axis: its size as a float, and where every point lies on it, [N, P]. */
 interface Axis {

@@ -4,8 +4,8 @@ import type { Node, Value } from '../ir.js'
 import type { Inferred, NdArray, OpDef } from '../op.js'
 import { evaluateConv, inferConv } from './convolution.js'
 import { inferMatMul } from './matmul.js'
-import { matmul, reshape, zip } from './nd.js'
-import { shapeOf, typeOf } from './shapes.js'
+import { matmul, reshape, zip } from './support/nd.js'
+import { shapeOf, typeOf } from './support/shapes.js'
 
 /** Definitions of quantised products. */
 export const integerProduct = {

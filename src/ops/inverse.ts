@@ -1,6 +1,6 @@
 /** Inverses of matrices. */
 import type { OpDef } from '../op.js'
-import { sameAsInput } from './broadcast.js'
+import { sameAsInput } from './support/broadcast.js'
 
 /** Definitions of the family. */
 export const inverse = {

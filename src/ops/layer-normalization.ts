@@ -4,10 +4,10 @@ import { Expr } from '../expr.js'
 import type { Node, Value } from '../ir.js'
 import type { GradContext, GradRule, Inferred, NdArray, OpDef } from '../op.js'
 import { elementSize, type DType, type TensorType } from '../types.js'
-import { sameAsInput } from './broadcast.js'
-import { divideByCount, lazy, plus, square } from './emit.js'
-import { map, reduce, zip } from './nd.js'
-import { normalizeAxis, shapeOf } from './shapes.js'
+import { sameAsInput } from './support/broadcast.js'
+import { divideByCount, lazy, plus, square } from './support/emit.js'
+import { map, reduce, zip } from './support/nd.js'
+import { normalizeAxis, shapeOf } from './support/shapes.js'
 
 /** Definitions of layer and RMS normalisation. */
 export const layerNormalization = {

@@ -3,10 +3,10 @@ import { Expr } from '../expr.js'
 import type { Node, Value } from '../ir.js'
 import type { GradContext, InferContext, Inferred, NdArray, OpDef } from '../op.js'
 import type { Shape } from '../types.js'
-import { broadcastDims } from './broadcast.js'
-import { build, offsetOf } from './build.js'
-import * as n from './nd.js'
-import { moveKnown, normalizeAxis, shapeOf, sizesKnown, typeOf } from './shapes.js'
+import { broadcastDims } from './support/broadcast.js'
+import { build, offsetOf } from './support/build.js'
+import * as n from './support/nd.js'
+import { moveKnown, normalizeAxis, shapeOf, sizesKnown, typeOf } from './support/shapes.js'
 
 function permutation(node: Node, rank: number): readonly number[] {
   return node.ints('perm') ?? Array.from({ length: rank }, (_, i) => rank - 1 - i)

@@ -3,9 +3,9 @@ import { Expr } from '../expr.js'
 import type { Node } from '../ir.js'
 import type { OpDef } from '../op.js'
 import type { DType } from '../types.js'
-import { broadcasting, sameAsInput, type Combine } from './broadcast.js'
-import { map, zip } from './nd.js'
-import { bounds, typeOf } from './shapes.js'
+import { broadcasting, sameAsInput, type Combine } from './support/broadcast.js'
+import { map, zip } from './support/nd.js'
+import { bounds, typeOf } from './support/shapes.js'
 
 /** A broadcast operator of two operands with a bool result; `combine` decides it on symbolic elements where it can. */
 function predicate(f: (x: number, y: number) => boolean, combine: Combine): OpDef {

@@ -12,9 +12,9 @@ import {
   type OpDef,
 } from '../op.js'
 import { elementCount, type Shape, type TensorType } from '../types.js'
-import { broadcastShapes } from './broadcast.js'
-import { map, matmul as product, nd, transpose, zip } from './nd.js'
-import { shapeOf } from './shapes.js'
+import { broadcastShapes } from './support/broadcast.js'
+import { map, matmul as product, nd, transpose, zip } from './support/nd.js'
+import { shapeOf } from './support/shapes.js'
 
 /** Definitions of matrix products. */
 export const matmul = {

@@ -4,9 +4,9 @@ import { Expr } from '../expr.js'
 import type { Node, Value } from '../ir.js'
 import type { GradContext, InferContext, Inferred, NdArray, OpDef } from '../op.js'
 import { elementCount, type Shape } from '../types.js'
-import { build, offsetOf } from './build.js'
-import { stridesOf } from './nd.js'
-import { constants, moveKnown, normalizeAxes, shapeOf, typeOf } from './shapes.js'
+import { build, offsetOf } from './support/build.js'
+import { stridesOf } from './support/nd.js'
+import { constants, moveKnown, normalizeAxes, shapeOf, typeOf } from './support/shapes.js'
 
 function paddedAxes(node: Node, rank: number): number[] | undefined {
   const given = node.inputs[3]

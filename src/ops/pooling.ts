@@ -5,10 +5,10 @@ import type { Node, Value } from '../ir.js'
 import type { GradContext, GradRule, InferContext, Inferred, NdArray, OpDef } from '../op.js'
 import { elementCount, type DType, type Shape, type TensorType } from '../types.js'
 import { transposedConvolution } from './convolution.js'
-import { compare, divideByCount, where } from './emit.js'
-import { nd, offsets, reduce, sizeOf } from './nd.js'
-import { shapeOf } from './shapes.js'
-import { knownPads, span, tapPositions, windowCount, windowsOf, type Windows } from './windows.js'
+import { compare, divideByCount, where } from './support/emit.js'
+import { nd, offsets, reduce, sizeOf } from './support/nd.js'
+import { shapeOf } from './support/shapes.js'
+import { knownPads, span, tapPositions, windowCount, windowsOf, type Windows } from './support/windows.js'
 
 /** Definitions of pooling operators. */
 export const pooling = {

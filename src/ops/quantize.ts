@@ -4,12 +4,12 @@ import { Expr } from '../expr.js'
 import type { Node, Value } from '../ir.js'
 import type { GradContext, Inferred, NdArray, OpDef } from '../op.js'
 import type { DType, Shape } from '../types.js'
-import { build, offsetOf } from './build.js'
+import { build, offsetOf } from './support/build.js'
 import { DOMAIN } from './dropbp.js'
-import { compare, where } from './emit.js'
-import { stridesOf } from './nd.js'
-import { refused } from './refused.js'
-import { normalizeAxis, shapeOf, typeOf } from './shapes.js'
+import { compare, where } from './support/emit.js'
+import { stridesOf } from './support/nd.js'
+import { refused } from './support/refused.js'
+import { normalizeAxis, shapeOf, typeOf } from './support/shapes.js'
 
 /** Smallest and largest value of the integer types that quantisation uses. */
 const LIMITS: Partial<Record<DType, readonly [number, number]>> = {

@@ -4,7 +4,7 @@ import { Expr } from '../expr.js'
 import type { Node } from '../ir.js'
 import type { OpDef } from '../op.js'
 import type { DType, Shape } from '../types.js'
-import { typeOf } from './shapes.js'
+import { typeOf } from './support/shapes.js'
 
 function dtypeAttribute(node: Node, fallback: DType): DType {
   const dtype = node.attributes.get('dtype')

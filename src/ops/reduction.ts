@@ -4,9 +4,9 @@ import { Expr } from '../expr.js'
 import type { Node, Value } from '../ir.js'
 import type { GradContext, InferContext, Inferred, OpDef } from '../op.js'
 import { elementCount, type Shape } from '../types.js'
-import { compare, divideByCount, lazy, where } from './emit.js'
-import { map, reduce } from './nd.js'
-import { constants, maxOf, minOf, normalizeAxes, shapeOf, vectorLength } from './shapes.js'
+import { compare, divideByCount, lazy, where } from './support/emit.js'
+import { map, reduce } from './support/nd.js'
+import { constants, maxOf, minOf, normalizeAxes, shapeOf, vectorLength } from './support/shapes.js'
 
 /** What the gradient of a reduction is made of; `y` and `dy` have the reduced axes back, with length 1. */
 interface Parts {

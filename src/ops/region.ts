@@ -5,8 +5,8 @@ import { Expr } from '../expr.js'
 import type { Node, Value } from '../ir.js'
 import type { OpDef } from '../op.js'
 import type { Shape } from '../types.js'
-import { compare, oneMinus, plus, where } from './emit.js'
-import { shapeOf, typeOf } from './shapes.js'
+import { compare, oneMinus, plus, where } from './support/emit.js'
+import { shapeOf, typeOf } from './support/shapes.js'
 
 /** Regions × channels × what the attributes say. */
 function inferRegions(pooled: (node: Node) => readonly number[]): OpDef['infer'] {

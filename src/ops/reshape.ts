@@ -3,8 +3,8 @@ import { Expr } from '../expr.js'
 import type { Node } from '../ir.js'
 import { invalid, type GradRule, type InferContext, type Inferred, type NdArray, type OpDef } from '../op.js'
 import { elementCount, type Shape } from '../types.js'
-import { nd } from './nd.js'
-import { constants, normalizeAxes, shapeOf, sizesKnown, typeOf, vectorLength } from './shapes.js'
+import { nd } from './support/nd.js'
+import { constants, normalizeAxes, shapeOf, sizesKnown, typeOf, vectorLength } from './support/shapes.js'
 
 /** dx = dy in the shape of x. */
 const reshapeBack: GradRule = (node, { b, dy }) => [() => b.reshape(dy(), shapeOf(node, node.input(0))), null]

@@ -5,9 +5,9 @@ import { Expr } from '../expr.js'
 import type { Node, Value } from '../ir.js'
 import type { GradContext, InferContext, Inferred, NdArray, OpDef } from '../op.js'
 import { staticShape, type Shape } from '../types.js'
-import { interpolation, type AxisForm } from './interpolation.js'
-import * as n from './nd.js'
-import { constantNumbers, normalizeAxes, shapeOf, typeOf } from './shapes.js'
+import { interpolation, type AxisForm } from './support/interpolation.js'
+import * as n from './support/nd.js'
+import { constantNumbers, normalizeAxes, shapeOf, typeOf } from './support/shapes.js'
 
 /** What is given of the resized axes: factors, or sizes. */
 interface Request {

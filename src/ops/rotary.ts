@@ -4,8 +4,8 @@ import { Expr } from '../expr.js'
 import type { Node, Value } from '../ir.js'
 import type { OpDef } from '../op.js'
 import { emitRotary } from './rotate.js'
-import { joinHeads, splitHeads } from './scaled-dot-product.js'
-import { shapeOf, typeOf } from './shapes.js'
+import { joinHeads, splitHeads } from './attention/scaled-dot-product.js'
+import { shapeOf, typeOf } from './support/shapes.js'
 
 /** How pairs of elements are rotated. */
 export interface Rotation {

@@ -2,9 +2,9 @@
 import type { Builder } from '../builder.js'
 import type { Node, Value } from '../ir.js'
 import type { NdArray, OpDef } from '../op.js'
-import { broadcasting } from './broadcast.js'
+import { broadcasting } from './support/broadcast.js'
 import { DOMAIN } from './dropbp.js'
-import { map, mapLines, zip } from './nd.js'
+import { map, mapLines, zip } from './support/nd.js'
 
 export const ROTARY = `${DOMAIN}::Rotary`
 

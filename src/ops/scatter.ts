@@ -4,10 +4,10 @@ import { Expr } from '../expr.js'
 import type { Node, Value } from '../ir.js'
 import type { GradContext, GradRule, NdArray, OpDef, Thunk } from '../op.js'
 import { isFloat } from '../types.js'
-import { forEachIndex, offsetOf } from './build.js'
-import { compare, where } from './emit.js'
-import { stridesOf } from './nd.js'
-import { moveKnown, normalizeAxis, shapeOf, typeOf } from './shapes.js'
+import { forEachIndex, offsetOf } from './support/build.js'
+import { compare, where } from './support/emit.js'
+import { stridesOf } from './support/nd.js'
+import { moveKnown, normalizeAxis, shapeOf, typeOf } from './support/shapes.js'
 
 /** How the two scatter operators write and read back at the node's indices. */
 interface Access {

@@ -4,12 +4,12 @@ import { Expr } from '../expr.js'
 import type { Node, Value } from '../ir.js'
 import type { GradContext, InferContext, Inferred, NdArray, OpDef } from '../op.js'
 import { elementCount } from '../types.js'
-import { broadcastShapes, withKnown } from './broadcast.js'
-import { build, forEachIndex, offsetOf } from './build.js'
-import { where } from './emit.js'
+import { broadcastShapes, withKnown } from './support/broadcast.js'
+import { build, forEachIndex, offsetOf } from './support/build.js'
+import { where } from './support/emit.js'
 import { scatterRows } from './gather.js'
-import { nd, stridesOf, zip } from './nd.js'
-import { constants, normalizeAxis, shapeOf, typeOf } from './shapes.js'
+import { nd, stridesOf, zip } from './support/nd.js'
+import { constants, normalizeAxis, shapeOf, typeOf } from './support/shapes.js'
 
 function inferWhere(node: Node, ctx: InferContext): Inferred[] {
   const operands = [0, 1, 2].map((i) => node.input(i))

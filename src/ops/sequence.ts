@@ -7,7 +7,7 @@ import { CompileError } from '../errors.js'
 import { Expr } from '../expr.js'
 import type { Node, Value } from '../ir.js'
 import { invalid, type OpDef } from '../op.js'
-import { constant, constants, normalizeAxis, shapeOf, typeOf } from './shapes.js'
+import { constant, constants, normalizeAxis, shapeOf, typeOf } from './support/shapes.js'
 
 const sequence: OpDef['infer'] = () => [{ type: { dtype: 'other', shape: [] } }]
 

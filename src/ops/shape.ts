@@ -6,9 +6,9 @@ import type { Node } from '../ir.js'
 import type { Inferred, InferContext, NdArray, OpDef } from '../op.js'
 import { Tensor } from '../tensor.js'
 import { elementCount, type DType } from '../types.js'
-import { build } from './build.js'
-import { nd } from './nd.js'
-import { constantNumbers, followed, maxOf, sizesKnown, typeOf } from './shapes.js'
+import { build } from './support/build.js'
+import { nd } from './support/nd.js'
+import { constantNumbers, followed, maxOf, sizesKnown, typeOf } from './support/shapes.js'
 
 /** The axes that `start` and `end` of a Shape node select, of `rank`. */
 function shapeRange(node: Node, rank: number): [number, number] {

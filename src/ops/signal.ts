@@ -5,8 +5,8 @@ import type { Node, Value } from '../ir.js'
 import { invalid, type InferContext, type Inferred, type NdArray, type OpDef } from '../op.js'
 import type { Dim, Shape } from '../types.js'
 import { dftGradient, evaluateDft, inferDft } from './dft.js'
-import { nd } from './nd.js'
-import { shapeOf, typeOf } from './shapes.js'
+import { nd } from './support/nd.js'
+import { shapeOf, typeOf } from './support/shapes.js'
 
 /** Definitions of signal operators. */
 export const signal = {

@@ -10,8 +10,8 @@ import {
   type OpDef,
 } from '../op.js'
 import { elementCount, type Shape } from '../types.js'
-import { build, offsetOf } from './build.js'
-import { stridesOf } from './nd.js'
+import { build, offsetOf } from './support/build.js'
+import { stridesOf } from './support/nd.js'
 import { positionsOf } from './pad.js'
 import {
   bounds,
@@ -23,7 +23,7 @@ import {
   shapeOf,
   typeOf,
   vectorLength,
-} from './shapes.js'
+} from './support/shapes.js'
 
 /** What a slice takes of one axis: elements `start`, `start + step`, … */
 interface Cut {

@@ -2,9 +2,9 @@
 import type { Builder } from '../builder.js'
 import type { Node, Value } from '../ir.js'
 import type { NdArray, OpDef } from '../op.js'
-import { sameAsInput } from './broadcast.js'
-import { mapLines } from './nd.js'
-import { constantNumbers, normalizeAxis } from './shapes.js'
+import { sameAsInput } from './support/broadcast.js'
+import { mapLines } from './support/nd.js'
+import { constantNumbers, normalizeAxis } from './support/shapes.js'
 import { isFloat } from '../types.js'
 
 /** Definitions of the softmax family. */

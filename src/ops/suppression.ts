@@ -2,7 +2,7 @@
 import { Expr } from '../expr.js'
 import type { Node } from '../ir.js'
 import type { NdArray, OpDef } from '../op.js'
-import { nd } from './nd.js'
+import { nd } from './support/nd.js'
 
 /** Low and high ends of a box along its two axes. */
 type Box = readonly [number, number, number, number]

@@ -1,10 +1,10 @@
 /** The gated activation of Llama-like models as one operator. */
 import type { NdArray, OpDef } from '../op.js'
 import { sigmoid } from './activation.js'
-import { broadcasting } from './broadcast.js'
+import { broadcasting } from './support/broadcast.js'
 import { DOMAIN } from './dropbp.js'
-import { lazy, oneMinus } from './emit.js'
-import { zip } from './nd.js'
+import { lazy, oneMinus } from './support/emit.js'
+import { zip } from './support/nd.js'
 
 export const SWIGLU = `${DOMAIN}::SwiGLU`
 

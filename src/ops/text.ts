@@ -5,8 +5,8 @@
 import type { Node } from '../ir.js'
 import type { InferContext, Inferred, OpDef } from '../op.js'
 import { Expr } from '../expr.js'
-import { broadcastShapes } from './broadcast.js'
-import { typeOf } from './shapes.js'
+import { broadcastShapes } from './support/broadcast.js'
+import { typeOf } from './support/shapes.js'
 
 /** Words are dropped along the last axis, how many only the run knows. */
 function inferNormalizer(node: Node, ctx: InferContext): Inferred[] {

@@ -2,9 +2,9 @@
 import { Expr } from '../expr.js'
 import type { Node, Value } from '../ir.js'
 import type { GradContext, InferContext, Inferred, NdArray, OpDef } from '../op.js'
-import { build, forEachIndex, offsetOf } from './build.js'
-import { nd, stridesOf } from './nd.js'
-import { constant, constantNumbers, normalizeAxis, shapeOf, typeOf } from './shapes.js'
+import { build, forEachIndex, offsetOf } from './support/build.js'
+import { nd, stridesOf } from './support/nd.js'
+import { constant, constantNumbers, normalizeAxis, shapeOf, typeOf } from './support/shapes.js'
 
 function inferTopK(node: Node, ctx: InferContext): Inferred[] {
   const { dtype, shape } = typeOf(node.inputs[0])

@@ -2,8 +2,8 @@
 import type { Builder } from '../builder.js'
 import type { Value } from '../ir.js'
 import type { OpDef } from '../op.js'
-import { oneMinus, plus, square } from './emit.js'
-import { unary } from './unary.js'
+import { oneMinus, plus, square } from './support/emit.js'
+import { unary } from './support/unary.js'
 
 /** Definitions of trigonometric and hyperbolic operators. */
 export const trigonometry = {

@@ -1,6 +1,6 @@
 /** Operators that have no definition on purpose, and why: what a model is told that has one. */
 
-import { microsoftUnsupported } from './microsoft-unsupported.js'
+import { microsoftUnsupported } from './microsoft/unsupported.js'
 
 const BY_NAME: Readonly<Record<string, string>> = {
   ...microsoftUnsupported,

@@ -3,8 +3,8 @@ import { Expr } from '../expr.js'
 import type { Node } from '../ir.js'
 import type { InferContext, Inferred, OpDef } from '../op.js'
 import { elementCount, type Shape } from '../types.js'
-import { nd } from './nd.js'
-import { shapeOf, sizesKnown } from './shapes.js'
+import { nd } from './support/nd.js'
+import { shapeOf, sizesKnown } from './support/shapes.js'
 
 /** Definition of MaxUnpool. */
 export const unpooling = {

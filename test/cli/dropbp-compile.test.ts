@@ -224,7 +224,11 @@ describe('wrong flags', () => {
     [[GPT2, '-x'], 'unknown-flag', /no -x/],
     [[GPT2, '--loss', 'casual-lm'], 'bad-value', /did you mean causal-lm\?/],
     [[GPT2, '--loss', 'output:'], 'bad-value', /name the output/],
-    [[GPT2, '--optimizer', 'adam'], 'bad-value', /expected adamw, sgd, lion, adafactor; did you mean adamw\?/],
+    [
+      [GPT2, '--optimizer', 'adam'],
+      'bad-value',
+      /expected adamw, sgd, lion, adafactor; did you mean adamw\?/,
+    ],
     [[GPT2, '--recompute=atention'], 'bad-value', /did you mean attention\?/],
     [[GPT2, '--print-after', 'differentiat'], 'bad-value', /did you mean differentiate\?/],
     [[GPT2, '--print-after', 'gate', '--json'], 'conflicting-flags', /stdout/],

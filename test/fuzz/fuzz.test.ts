@@ -16,8 +16,8 @@ const FIXTURES: Readonly<Record<string, readonly [from: number, to: number]>> = 
   'models/gpt2_ts17.onnx': [0, 40],
   'models/gpt2_static.onnx': [0, 60],
   'models/llama.onnx': [0, 40],
-  'ops/fixtures/gpt2_fused.onnx': [0, 60],
-  'ops/fixtures/llama_fused.onnx': [0, 60],
+  'ops/microsoft/fixtures/gpt2_fused.onnx': [0, 60],
+  'ops/microsoft/fixtures/llama_fused.onnx': [0, 60],
   'runtime/fixtures/tiny.onnx': [0, 300],
 }
 /** Of those that compile, this many a fixture are loaded by ONNX Runtime. */

@@ -1,5 +1,5 @@
 import { float } from '../../src/builder.js'
-import { attention } from '../../src/ops/attention.js'
+import { attention } from '../../src/ops/attention/attention.js'
 import { checkFamily, constant, floats, signed, type Operand } from './harness.js'
 
 /** Half the lowest float32: swallows any score. */

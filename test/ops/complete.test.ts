@@ -3,10 +3,9 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 
 const excused: Record<string, string> = {
-  control: 'gradients are refused; the reference interpreter runs If, see test/evaluate.test.ts',
+  control: 'gradients are those of whole graphs; see test/passes/control-gradients.test.ts',
   dropbp: 'between passes only; conditions are tested with the gate pass',
   random: 'draws have no reference value',
-  recurrent: 'gradients are refused',
   text: "strings; see text.test.ts and the standard's cases in test/conformance",
   sequences: 'values that are not tensors; replaced by the tensors they are made of',
 }
@@ -15,7 +14,7 @@ const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf
 
 const families = [...read('../../src/ops/index.ts').matchAll(/^ {2}\.\.\.(\w+),$/gm)].map((m) => m[1]!)
 
-const tests = readdirSync(new URL('.', import.meta.url))
+const tests = readdirSync(new URL('.', import.meta.url), { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.test.ts'))
   .map((file) => read(file))
 

@@ -1,5 +1,5 @@
 import { float } from '../../src/builder.js'
-import { fusedAttention } from '../../src/ops/fused-attention.js'
+import { fusedAttention } from '../../src/ops/attention/fused.js'
 import {
   bools,
   checkFamily,

@@ -1,4 +1,4 @@
-import { recurrent } from '../../src/ops/recurrent.js'
+import { recurrent } from '../../src/ops/recurrent/index.js'
 import { checkFamily, differentiateOnly, ints, uniform, type Operand, type Sample } from './harness.js'
 
 const [T, N, I, H] = [3, 2, 1, 2]

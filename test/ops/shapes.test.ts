@@ -5,7 +5,7 @@ import { canonicalise } from '../../passes/canonicalise.js'
 import { inferTypes } from '../../passes/infer-types.js'
 import { Expr } from '../../src/expr.js'
 import { loadModel } from '../../src/onnx/index.js'
-import { bounds, isMinimumOf, maxOf, minOf } from '../../src/ops/shapes.js'
+import { bounds, isMinimumOf, maxOf, minOf } from '../../src/ops/support/shapes.js'
 import { formatType } from '../../src/types.js'
 import { contextOf, expectPass } from '../helpers/expect-pass.js'
 

@@ -3,7 +3,7 @@ import { openDim } from '../../infer.js'
 import type { Model, Node, Value } from '../../ir.js'
 import type { OpDef } from '../../op.js'
 import { formatType, tensorType, type Shape, type TensorType } from '../../types.js'
-import { typeOf } from '../shapes.js'
+import { typeOf } from '../support/shapes.js'
 import { Layout } from './layout.js'
 
 /** States of a `Loop` may change their shape: dimensions count as kept only where an iteration returns them. */

@@ -1,6 +1,6 @@
 /** Where `Loop` and `Scan` keep their states and scanned values: operands, results, and those of the body. */
 import type { Graph, Node, Value } from '../../ir.js'
-import { normalizeAxis } from '../shapes.js'
+import { normalizeAxis } from '../support/shapes.js'
 import { bodyOf } from './nested.js'
 
 /** An axis that is walked, from its start (direction 0) or from its end (1). */

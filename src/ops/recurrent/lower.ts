@@ -5,7 +5,7 @@ import { Graph, Value, type Node } from '../../ir.js'
 import { invalid } from '../../op.js'
 import type { Dim, Shape } from '../../types.js'
 import { addResult } from '../control/nested.js'
-import { shapeOf } from '../shapes.js'
+import { shapeOf } from '../support/shapes.js'
 import { activationsOf, type Activation } from './activations.js'
 import type { Cell, Step } from './cells.js'
 

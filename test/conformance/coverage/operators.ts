@@ -1,7 +1,7 @@
 /** The operators' half of docs/coverage.md. */
 import { standardOps } from '../../../src/index.js'
 import { undefinedOperators } from '../../../src/ops/undefined.js'
-import { refusalOf } from '../../../src/ops/refused.js'
+import { refusalOf } from '../../../src/ops/support/refused.js'
 import type { OpDef } from '../../../src/op.js'
 import { isOk, statusOf, type Outcome, type Results } from '../standard/result.js'
 import { table } from './markdown.js'
