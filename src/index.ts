@@ -27,7 +27,16 @@ export { evaluateGraph } from './evaluate.js'
 export { evaluateExpr, Expr } from './expr.js'
 export { bindInputDims, inferGraph, inferNode } from './infer.js'
 export { Graph, Model, Node, Value, type Attribute, type FunctionDef, type Use } from './ir.js'
-export type { Manifest, OptimizerSpec, ParameterSpec, SiteSpec, TensorSpec } from './manifest.js'
+export type {
+  LossKind,
+  Manifest,
+  OptimizerKind,
+  OptimizerSpec,
+  ParameterSpec,
+  SiteKind,
+  SiteSpec,
+  TensorSpec,
+} from './manifest.js'
 export { encodeModel, fromProto, loadModel, readModel, saveModel, saveModels } from './onnx/index.js'
 export {
   OpTable,
