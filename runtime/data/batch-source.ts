@@ -6,6 +6,10 @@ import type { Batch } from './batch.js'
  * again, bit for bit.
  */
 export interface BatchSource {
+  /**
+   * The next batch, or a promise of it where the source reads elsewhere; the trainer awaits either. A class promises one of
+   * the two: `Batches` gives its batches at once.
+   */
   next(): Batch | Promise<Batch>
   /** Where the source stands, the batches that `next` gave being done; plain JSON. */
   position(): DataPosition

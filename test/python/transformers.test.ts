@@ -60,7 +60,7 @@ describe.skipIf(missing).each(['gpt2', 'gpt2_ts17', 'llama', 'llama_ts17'])('%s'
       const trainer = await Trainer.open(directory, { steps: 3, learningRate: 0.01, session: { threads: 1 } })
       const tokens = readTokens(path.resolve(import.meta.dirname, '../parity/tokens.bin'))
       const data = new Batches(trainer.compiled.manifest, new TokenWindows(tokens, 10), { batch: 2 })
-      for (let i = 0; i < 3; i++) await trainer.trainStep([await data.next()])
+      for (let i = 0; i < 3; i++) await trainer.trainStep([data.next()])
       const [weights, model] = [path.join(root, `${name}.safetensors`), path.join(root, `${name}.onnx`)]
       trainer.exportParameters(weights, source)
       trainer.exportModel(model, source)

@@ -94,7 +94,7 @@ it('the training graph is fed the factors that its manifest names', async () => 
   }
   const dropbp = { dropRate: 0.75, unbiased: true }
   const trainer = await openTiny({ dropbp, sessionFactory: recording }, directory)
-  await trainer.trainStep([await tinyData(trainer).next()])
+  await trainer.trainStep([tinyData(trainer).next()])
   expect(fed[0]!['loss_scale']!.data).toEqual(Float32Array.of(1024))
   for (const site of manifest.sites) expect(fed[0]![site.scale!]!.data).toEqual(Float32Array.of(4))
 })

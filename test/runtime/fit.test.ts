@@ -86,7 +86,7 @@ describe('drop rates', () => {
 
 /** A validation set of one batch. */
 function validation(trainer: Trainer): () => Batch[] {
-  const batch = tinyData(trainer, { seed: 9 }).next() as Batch
+  const batch = tinyData(trainer, { seed: 9 }).next()
   return () => [batch]
 }
 

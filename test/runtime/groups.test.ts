@@ -84,7 +84,7 @@ describe('training', () => {
     })
     const tokens = readTokens(path.resolve(import.meta.dirname, '../parity/tokens.bin'))
     const data = new Batches(trainer.compiled.manifest, new TokenWindows(tokens, 10), { batch: 2 })
-    for (let i = 0; i < 3; i++) await trainer.trainStep([await data.next()])
+    for (let i = 0; i < 3; i++) await trainer.trainStep([data.next()])
     const values = trainer.state.storedParameters()
     await trainer.release()
     return new Map(values.map(([name, t]) => [name, Float32Array.from(t.data as Float32Array)]))

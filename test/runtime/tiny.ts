@@ -3,14 +3,7 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll } from 'vitest'
-import {
-  Batches,
-  readTokens,
-  TokenWindows,
-  Trainer,
-  type BatchSource,
-  type TrainerOptions,
-} from '../../runtime/index.js'
+import { Batches, readTokens, TokenWindows, Trainer, type TrainerOptions } from '../../runtime/index.js'
 
 export const FIXTURES = path.join(import.meta.dirname, 'fixtures')
 export const TINY = path.join(FIXTURES, 'tiny.dropbp')
@@ -47,7 +40,7 @@ const open: Trainer[] = []
 afterAll(() => Promise.all(open.splice(0).map((trainer) => trainer.release())))
 
 /** Batches of the token fixture, 2 windows of 8 each. */
-export function tinyData(trainer: Trainer, options: { shuffle?: boolean; seed?: number } = {}): BatchSource {
+export function tinyData(trainer: Trainer, options: { shuffle?: boolean; seed?: number } = {}): Batches {
   const windows = new TokenWindows(readTokens(TOKENS), reference.seq)
   return new Batches(trainer.compiled.manifest, windows, { batch: reference.batch, ...options })
 }
