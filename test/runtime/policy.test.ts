@@ -1,18 +1,50 @@
 /** Masks and rates: expected and per-pass FLOPs, no starved site, no overshoot. */
 import { describe, expect, it } from 'vitest'
-import { allocateRates, bernoulli, exactBudget, Random, type MaskPolicy } from '../../runtime/index.js'
+import {
+  allocateRates,
+  bernoulli,
+  exactBudget,
+  Random,
+  type DrawRequest,
+  type MaskPolicy,
+} from '../../runtime/index.js'
 
 const DRAWS = 20_000
 
 /** A transformer's sites: attention and MLP of unlike cost, one that costs nothing. */
 const MIXED = [3, 8, 3, 8, 3, 8, 1, 20, 0]
 
+/** What a policy is asked in the first step of a training of sites with these rates and FLOPs, every pass of which trains. */
+function request(rates: readonly number[], flops: readonly number[], seed: number): DrawRequest {
+  const sites = rates.map((_, index) => ({
+    name: `s${index}`,
+    index,
+    layer: index,
+    kind: 'mlp' as const,
+    keep: `keep/${index}`,
+    flops: { forward: '1', backward: String(flops[index]) },
+    parameters: [],
+  }))
+  return {
+    sites,
+    rates,
+    flops,
+    step: 0,
+    steps: DRAWS,
+    pass: 0,
+    random: Random.seeded(seed),
+    stream: (n) => Random.seeded(seed, n),
+    trains: () => true,
+    options: {},
+  }
+}
+
 function simulate(policy: MaskPolicy, rates: readonly number[], flops: readonly number[]) {
-  const random = Random.seeded(7)
+  const asked = request(rates, flops, 7)
   const kept = rates.map(() => 0)
   const costs: number[] = []
   for (let step = 0; step < DRAWS; step++) {
-    const mask = policy({ rates, flops, step, random })
+    const mask = policy({ ...asked, step, pass: step })
     mask.forEach((k, i) => (kept[i]! += k ? 1 : 0))
     costs.push(mask.reduce((sum, k, i) => sum + (k ? flops[i]! : 0), 0))
   }
@@ -57,15 +89,10 @@ describe('exact budget', () => {
   })
 
   it('mixes neighbours: no two sites are always kept or dropped together', () => {
-    const random = Random.seeded(1)
+    const asked = request(Array<number>(8).fill(0.5), Array<number>(8).fill(1), 1)
     let together = 0
     for (let step = 0; step < DRAWS; step++) {
-      const mask = exactBudget({
-        rates: Array<number>(8).fill(0.5),
-        flops: Array<number>(8).fill(1),
-        step,
-        random,
-      })
+      const mask = exactBudget({ ...asked, step, pass: step })
       if (mask[0] === mask[1]) together++
     }
     // 4 of 8 kept at random: two given sites agree in 3 of 7.
