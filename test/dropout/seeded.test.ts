@@ -103,7 +103,7 @@ describe('masks', () => {
       x: feed('float32', [SIZE], new Float32Array(SIZE).fill(1)),
       dropout_seed: feed('int64', [], [seed]),
     })
-    return Object.values(results).map(({ data }) => Array.from(data as Float32Array, (v) => (v > 0 ? 1 : 0)))
+    return Object.values(results).map(({ data }) => data.map((v) => (v > 0 ? 1 : 0)))
   }
 
   const mean = (x: readonly number[]): number => x.reduce((a, b) => a + b, 0) / x.length

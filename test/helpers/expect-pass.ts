@@ -51,6 +51,8 @@ export function contextOf(
       recompute: [],
       precision: 'auto',
       seededDropout: false,
+      labelSmoothing: 0,
+      unbiased: false,
       flat: false,
       outputs: [],
       ...options,

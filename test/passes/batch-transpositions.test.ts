@@ -30,6 +30,6 @@ it.each([
   }
   const [before, after] = [await runModel(parseModel(program), feeds), await runModel(model, feeds)]
   expect(after.y!.dims).toEqual([2, 3, 5])
-  const [x, y] = [before.y!.data as Float32Array, after.y!.data as Float32Array]
+  const [x, y] = [before.y!.data, after.y!.data]
   x.forEach((v, i) => expect(y[i]).toBeCloseTo(v, 5))
 })

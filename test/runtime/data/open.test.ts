@@ -247,7 +247,7 @@ describe('classification', () => {
       data: Float32Array.of(0.5, -2),
     })
     const tags = write('a.jsonl', jsonLines({ text: 'a', label: ['red', 'blue'] }, { text: 'b', label: [] }))
-    expect(Array.from((await first(targets('bce', 3), { data: tags })).labels!.data)).toEqual([
+    expect(Array.from((await first(targets('bce', 3), { data: tags })).labels!.data, Number)).toEqual([
       1, 1, 0, 0, 0, 0,
     ])
   })
