@@ -8,7 +8,8 @@ import { restoreContainers } from './parameters/containers.js'
 import { isSinusoidal } from './parameters/data.js'
 import { unfold } from './parameters/derived.js'
 import { lostParameters } from './parameters/notes.js'
-import { joinReshapedCopies } from './parameters/reshaped.js'
+import { partJoinedTables } from './parameters/joined.js'
+import { joinReshapedCopies, narrow } from './parameters/reshaped.js'
 import { Spelling } from './parameters/spelling.js'
 import { nameTies, restoreTies, tieNotes, type BuilderFor } from './parameters/ties.js'
 import { readWeights, type Weight } from './parameters/weights.js'
@@ -28,9 +29,10 @@ export const recoverParameters: Pass = {
     const spelling = new Spelling(graph)
     const reader = new ClaimReader(graph, spelling, isFromPyTorch(model.producerName, graph))
     const builder: BuilderFor = ({ node }) => new Builder(model, graph, table, inheritFrom(node))
-    const read = restoreTies(readWeights(graph, reader, notes), builder, notes)
+    const tied = restoreTies(readWeights(graph, reader, notes), builder, notes)
+    const read = partJoinedTables(tied, builder, notes)
     joinReshapedCopies(graph, read, builder)
-    const weights = read.map((w) => unfold(w, builder))
+    const weights = read.map((w) => narrow(unfold(w, builder), builder))
     nameTies(weights)
     ctx.parameters = weights.map(toParameter)
     notes.push(...tieNotes(weights), ...lostParameters(graph, spelling, ctx.parameters))

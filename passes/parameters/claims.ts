@@ -1,6 +1,7 @@
 /** What one reading of an initializer tells about the initializer's name. */
 import type { Graph, Node, Value } from '../../src/ir.js'
 import { argumentCount, isWithin, moduleScope, placeholders, type Placeholder } from '../scopes.js'
+import { nameOfWidened } from './reshaped.js'
 import { attributeOf, flatten, isGenerated, moduleOf, nameWithin, type Spelling } from './spelling.js'
 
 /** One place that reads an initializer. */
@@ -85,6 +86,8 @@ export class ClaimReader {
   private fromPlace(value: Value, reading: Reading, own: string | undefined): Claim | undefined {
     const role = roleOf(reading)
     const scope = moduleScope(reading.node)
+    const widened = own === undefined && scope !== undefined && nameOfWidened(value, reading, scope)
+    if (widened) return { name: widened, isBuffer: false, exact: false }
     if (isUnweighted(reading)) return undefined
     if (scope === undefined || !role || !fits(value, reading, role) || !(own || isOperand(reading, scope)))
       return undefined

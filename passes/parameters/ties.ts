@@ -55,7 +55,8 @@ function joinTransposedTables(weights: readonly Weight[], builder: BuilderFor): 
   })
 }
 
-function isLookup({ node, index }: Reading): boolean {
+/** Whether a reading looks rows of a table up. */
+export function isLookup({ node, index }: Reading): boolean {
   return node.op === 'Gather' && index === 0
 }
 

@@ -4,6 +4,7 @@ import { Node, type Graph, type Value } from '../../src/ir.js'
 import { outermost, topologicalOrder } from '../../src/order.js'
 import { mayBeParameter } from '../canonical/constants.js'
 import type { ClaimReader, Reading } from './claims.js'
+import { isAngle } from './angles.js'
 import { nameOfUnplaced } from './unplaced.js'
 import { CONSTANT, group, isExact, type Claimed } from './grouping.js'
 
@@ -62,7 +63,8 @@ function weightsOf(
     claim: reader.claim(value, reading, own),
   }))
   const groups = group(claimed, value, own)
-  if (groups.size === 0 && own !== undefined && !isBufferName(own)) groups.set(own, [...claimed])
+  if (groups.size === 0 && own !== undefined && !isBufferName(own) && !isAngle(value))
+    groups.set(own, [...claimed])
   const unplaced = groups.size === 0 && own === undefined && nameOfUnplaced(value, readings)
   if (unplaced) groups.set(unplaced, [...claimed])
   const kept = own !== undefined && groups.has(own) ? own : [...groups.keys()][0]

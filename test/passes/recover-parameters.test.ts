@@ -318,6 +318,25 @@ describe('ties', () => {
     expect(await runModel(ctx.model, feeds)).toEqual(await runModel(parseModel(text), feeds))
   })
 
+  it('that a product by a table and more rows broke are restored', async () => {
+    const text = torchScript(
+      `g (int64[n] ids, float[n, 3] x) => (float[n, 2] h, float[n, 3] y) <float[3, 2] "tok.weight" = {1, 2, 3, 4, 5, 6}, float[3, 3] "onnx::MatMul_5" = {1, 3, 5, 2, 4, 6, 7, 8, 9}> {
+        ["/tok/Gather"] h = Gather ("tok.weight", ids)
+        ["/head/MatMul"] y = MatMul (x, "onnx::MatMul_5")
+      }`,
+    )
+    const ctx = recover(text)
+    expect(namesOf(ctx)).toEqual(['tok.weight', 'head.weight'])
+    const rest = named(ctx, 'head.weight')
+    expect(rest.transposed).toBe(false)
+    expect([...rest.value.data!.numbers()]).toEqual([7, 8, 9])
+    expect(ctx.notes).toContain(
+      'initializer onnx::MatMul_5 was parted: its first 2 rows are tok.weight, transposed, the others are called head.weight',
+    )
+    const feeds = { ids: feed('int64', [1], [2]), x: feed('float32', [1, 3], [3, 4, 5]) }
+    expect(await runModel(ctx.model, feeds)).toEqual(await runModel(parseModel(text), feeds))
+  })
+
   it('are not made up where the values differ', () => {
     const text = torchScript(
       HEAD.replaceAll('TABLE', '"tok.weight"')
@@ -413,6 +432,63 @@ describe('folded expressions', () => {
     expect([...weight.value.data!.numbers()]).toEqual([0.25, -0.5])
     const feeds = { x: feed('float32', [1, 2], [3, 4]) }
     expect(await runModel(ctx.model, feeds)).toEqual(await runModel(parseModel(text), feeds))
+  })
+})
+
+describe('weights with axes of one element put in', () => {
+  it('are the biases of stacked matrices', async () => {
+    const text = torchScript(
+      `g (float[2, n, 2] x) => (float[2, n, 2] y) <float[2, 2, 2] "l.0.experts.up" = {1, 2, 3, 4, 5, 6, 7, 8}, float[2, 1, 2] "onnx::Add_7" = {1, 2, 3, 4}> {
+        ["/l.0/experts/MatMul"] h = MatMul (x, "l.0.experts.up")
+        ["/l.0/experts/Add"] y = Add (h, "onnx::Add_7")
+      }`,
+    )
+    const ctx = recover(text)
+    expect(namesOf(ctx).sort()).toEqual(['l.0.experts.up', 'l.0.experts.up_bias'])
+    expect(named(ctx, 'l.0.experts.up_bias').value.data!.shape).toEqual([2, 2])
+    const feeds = { x: feed('float32', [2, 1, 2], [3, 4, 5, 6]) }
+    expect(await runModel(ctx.model, feeds)).toEqual(await runModel(parseModel(text), feeds))
+  })
+
+  const SINKS = (op: string): string =>
+    torchScript(
+      `g (float[b, 2, n, n] x, int64[4] size) => (float[b, 2, n, m] y) <float[1, 2, 1, 1] "onnx::Expand_7" = {1, 2}> {
+        ["/l.0/attn/Expand"] s = Expand ("onnx::Expand_7", size)
+        ["/l.0/attn/Concat"] a = Concat <axis = -1> (x, s)
+        ["/l.0/attn/Op"] y = ${op} (a)
+      }`,
+    )
+
+  it('are the logits that attention sinks into', async () => {
+    const ctx = recover(SINKS('Softmax'))
+    expect(namesOf(ctx)).toEqual(['l.0.attn.sinks'])
+    expect(named(ctx, 'l.0.attn.sinks').value.data!.shape).toEqual([2])
+    const feeds = { x: feed('float32', [1, 2, 1, 1], [3, 4]), size: feed('int64', [4], [1, 2, 1, 1]) }
+    expect(await runModel(ctx.model, feeds)).toEqual(await runModel(parseModel(SINKS('Softmax')), feeds))
+  })
+
+  it('are not made up where no softmax reads them', () => {
+    expect(namesOf(recover(SINKS('Relu')))).toEqual([])
+  })
+})
+
+describe('frequencies that a simplifier leaves without scopes', () => {
+  const model = (op: string): string =>
+    torchScript(
+      `g (float[1, 1, n] positions) => (float[1, n, 4] y) <float[1, 2, 1] expand_1 = {1, 0.5}> {
+        angles = MatMul (expand_1, positions)
+        turned = Transpose <perm = [0, 2, 1]> (angles)
+        both = Concat <axis = -1> (turned, turned)
+        y = ${op} (both)
+      }`,
+    )
+
+  it('are constants where only sines and cosines come of them', () => {
+    expect(namesOf(recover(model('Cos')))).toEqual([])
+  })
+
+  it('are weights where anything else does', () => {
+    expect(namesOf(recover(model('Relu')))).toEqual(['expand_1'])
   })
 })
 

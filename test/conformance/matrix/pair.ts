@@ -22,7 +22,8 @@ interface Pairing {
 
 /**
  * Every parameter has to have PyTorch's name, but for two cases, which are remarked on: the exported file does not contain
- * it (a table cut to a fixed length), or a tool dropped its name; then it is known by its gradient.
+ * it (a table cut to a fixed length), or a tool, or the exporter folding it into another constant, dropped its name; then
+ * it is known by its gradient.
  */
 export function pairParameters(pairing: Pairing, findings: Findings): Pairs {
   const { manifest, gradients, results, isTool } = pairing
@@ -33,16 +34,20 @@ export function pairParameters(pairing: Pairing, findings: Findings): Pairs {
   const missing = [...gradients.keys()].filter((name) => !names.has(name))
   const lost: string[] = []
   for (const name of missing) {
-    const match = isTool
-      ? spare.find((p) => !pairs.has(p.name) && fits(p, name, gradients, results))
-      : undefined
+    const match =
+      isTool || pairing.folded.includes(name)
+        ? spare.find((p) => !pairs.has(p.name) && fits(p, name, gradients, results))
+        : undefined
     if (match) pairs.set(match.name, name)
     else lost.push(name)
   }
   const isFolded = lost.length > 0 ? lackedBy(pairing.source, gradients) : () => false
   const folded = lost.filter((name) => isFolded(name) || pairing.folded.includes(name))
   if (folded.length > 0) findings.remarks.push(`not in the exported file: ${folded.join(', ')}`)
-  if (pairs.size > 0) findings.remarks.push(`names that the tool dropped: ${[...pairs.values()].join(', ')}`)
+  if (pairs.size > 0)
+    findings.remarks.push(
+      `names that the ${isTool ? 'tool' : 'exporter'} dropped: ${[...pairs.values()].join(', ')}`,
+    )
   report(
     findings,
     'not found',

@@ -143,5 +143,5 @@ ARCHITECTURES = [
     mlm("xlm-roberta", masked_lm(XLMRobertaConfig(**COMMON)), bert_like("roberta"), *variants("left")),
     mlm("modernbert", masked_lm(MODERNBERT), MODERNBERT_BRANCHES, *variants("eager", "static")),
     classifier("modernbert-sentences", sentences(MODERNBERT), MODERNBERT_BRANCHES),
-    mlm("mobilebert", eager(MOBILEBERT), MOBILEBERT_BRANCHES, UNFOLDED),
+    mlm("mobilebert", eager(MOBILEBERT), MOBILEBERT_BRANCHES, UNFOLDED, folded=("cls.predictions.dense.weight",)),
 ]
