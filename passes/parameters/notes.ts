@@ -3,6 +3,7 @@ import type { Graph, Value } from '../../src/ir.js'
 import { mayBeParameter } from '../canonical/constants.js'
 import type { Parameter } from '../pass.js'
 import { placeholders } from '../scopes.js'
+import { isSinusoidal, isUniform } from './data.js'
 import type { Spelling } from './spelling.js'
 
 /** Parameters that the source has and the file has not. */
@@ -25,15 +26,23 @@ function foldedLookups(graph: Graph): string[] {
     )
 }
 
-/** TorchScript writes constants as nodes: what it keeps as an unnamed initializer it computed from weights. */
+/**
+ * TorchScript writes constants as nodes: what it keeps as an unnamed initializer it computed from weights. So did the dynamo
+ * exporter with tensors of its own folding that are no tables of angles.
+ */
 function foldedWeights(graph: Graph, parameters: ReadonlySet<Value>): string[] {
   const found = [...graph.initializers]
-    .filter((v) => mayBeParameter(v) && v.name.startsWith('onnx::') && !parameters.has(v))
+    .filter((v) => mayBeParameter(v) && isComputed(v) && !parameters.has(v))
     .map((v) => v.name)
   if (found.length === 0) return []
   return [
     `the exporter computed ${found.join(', ')} from weights that it does not name; they are not trained`,
   ]
+}
+
+function isComputed({ name, data }: Value): boolean {
+  if (name.startsWith('onnx::')) return true
+  return /^val_\d+$/.test(name) && data!.shape.length > 1 && !isUniform(data!) && !isSinusoidal(data!)
 }
 
 /** Biases that a traced call names and its product does not read. */

@@ -280,6 +280,26 @@ describe('weights that the file has lost', () => {
       'the exporter computed onnx::Sub_3 from weights that it does not name; they are not trained',
     ])
   })
+
+  const ADDED = (values: string): Model =>
+    dynamo(
+      `g (float[2, 2] x) => (float[2, 2] y) <float[2, 2] val_3 = {${values}}> { ["a"] y = Add (x, val_3) }`,
+      {
+        a: ['l.0.attn', 'add](args = (%x, %view))'],
+      },
+    )
+
+  it('are told: constants that the dynamo exporter computed', () => {
+    const ctx = recover(ADDED('1, 2, 3, 4'))
+    expect(ctx.parameters).toEqual([])
+    expect(ctx.notes).toEqual([
+      'the exporter computed val_3 from weights that it does not name; they are not trained',
+    ])
+  })
+
+  it('are not suspected in tensors of one number', () => {
+    expect(recover(ADDED('0, 0, 0, 0')).notes).toEqual([])
+  })
 })
 
 describe('ties', () => {
