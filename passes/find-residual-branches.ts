@@ -1,6 +1,5 @@
 /** Finds the branches whose backward can be dropped. */
 import type { Node, Value } from '../src/ir.js'
-import { CompileError } from '../src/errors.js'
 import type { SiteKind } from '../src/manifest.js'
 import { outermost, topologicalOrder } from '../src/order.js'
 import { selection } from './globs.js'
@@ -35,7 +34,6 @@ export const findResidualBranches: Pass = {
     }
     const found = inStacks(findBranches(ctx, flow, position), flow, position, order)
     ctx.sites = chooseSites(ctx, nameSites(found, flow, position))
-    refuseTooMany(ctx.sites)
     for (const parameter of parameters) parameter.readIn = readersOf(parameter.value, ctx.sites)
     if (ctx.sites.length === 0) ctx.notes.push('no residual branch was found: there is nothing to drop')
   },
@@ -98,18 +96,6 @@ function nameSites(found: readonly Found[], flow: Flow, position: Position): Sit
     branch: branch.term.value,
     region: branch.region,
   }))
-}
-
-/** Masks are formulas over sites; the deepest models there are have a few hundred. */
-const MOST_SITES = 512
-
-/** @throws CompileError `too-many-sites` */
-function refuseTooMany(sites: readonly Site[]): void {
-  if (sites.length <= MOST_SITES) return
-  throw new CompileError(
-    'too-many-sites',
-    `the model has ${sites.length} residual branches, more than ${MOST_SITES}; choose some of them with --sites`,
-  )
 }
 
 /** Which branches read a value, and whether nothing else does. */

@@ -62,11 +62,8 @@ function recordPresence(ctx: CompileContext, { presence }: Execution): void {
 function recordFlops(ctx: CompileContext, { conditions }: Execution): void {
   const own = ctx.sites.map((): Node[] => [])
   for (const [node, condition] of conditions) {
-    const [first = [], ...others] = condition.gates()
     const size = (k: number): number => ctx.sites[k]!.region.size
-    const [innermost] = first
-      .filter((k) => others.every((term) => term.includes(k)))
-      .sort((a, b) => size(a) - size(b))
+    const [innermost] = condition.required.toSorted((a, b) => size(a) - size(b) || a - b)
     if (innermost !== undefined) own[innermost]!.push(node)
   }
   ctx.sites.forEach((site, k) => {

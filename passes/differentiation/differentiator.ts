@@ -122,7 +122,7 @@ export class Differentiator {
     if (!parts || parts.length === 0) return undefined
     if (parts.length === 1) return parts[0]
     const first = this.presence.of(parts[0]!)
-    const uniform = parts.every((p) => this.presence.of(p).equals(first))
+    const uniform = parts.every((p) => this.presence.of(p) === first)
     const sum = uniform
       ? parts.reduce((a, p) => this.b.add(a, p))
       : this.b.emit('Accumulate', parts, {}, { domain: DOMAIN, name: 'accumulate' })

@@ -67,8 +67,8 @@ export class BackwardGates {
   private accumulate(node: Node): Value {
     const whole = this.conditions.get(node)!
     const parts = this.parts.get(node)!.map((condition, i) => ({ value: node.input(i), condition }))
-    const certain = parts.filter((p) => p.condition.equals(whole))
-    const maybe = parts.filter((p) => !p.condition.equals(whole))
+    const certain = parts.filter((p) => p.condition === whole)
+    const maybe = parts.filter((p) => p.condition !== whole)
     const b = this.emitter(whole)
     let acc = certain.length > 0 ? certain.map((p) => p.value).reduce((x, y) => b.add(x, y)) : undefined
     for (const p of maybe) acc = this.addMaybe(acc, p.value, p.condition)

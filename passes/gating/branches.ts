@@ -6,7 +6,7 @@ import { reads } from '../../src/order.js'
 import { Tensor } from '../../src/tensor.js'
 import { prepareInitializer } from '../../src/infer.js'
 import type { TensorType } from '../../src/types.js'
-import { Condition } from '../condition.js'
+import type { Condition } from '../condition.js'
 
 /** One result of an `If`: what each branch returns. */
 export interface BranchResult {
@@ -16,7 +16,7 @@ export interface BranchResult {
 
 /** Makes `If` nodes, the values of their conditions, and empty tensors. */
 export class Branches {
-  private readonly conditions = new Map<string, Value>()
+  private readonly conditions = new Map<Condition, Value>()
   private readonly empties = new Map<string, Value>()
   private readonly b: Builder
 
@@ -77,34 +77,27 @@ export class Branches {
     return value
   }
 
-  /** The bool that a condition is at run time; disjunctions of prefixes are shared. */
+  /** The bool that a condition is at run time; formulas share what they have in common. */
   value(condition: Condition): Value {
-    const old = this.conditions.get(condition.key)
-    if (old) return old
-    const made = this.emitCondition(condition.gates())
-    this.conditions.set(condition.key, made)
-    return made
+    const pending = [condition]
+    for (let at = pending.at(-1); at; at = pending.at(-1)) {
+      const parts = [at.split!.with, at.split!.without].filter((c) => c.split && !this.conditions.has(c))
+      pending.push(...parts)
+      if (parts.length > 0) continue
+      pending.pop()
+      if (!this.conditions.has(at)) this.conditions.set(at, this.emitCondition(at))
+    }
+    return this.conditions.get(condition)!
   }
 
-  private emitCondition(terms: number[][]): Value {
-    const common = terms[0]!.filter((g) => terms.every((t) => t.includes(g)))
-    const rest = terms.map((t) => t.filter((g) => !common.includes(g)))
-    const parts = common.map((g) => this.gates[g]!)
-    if (rest.length > 1) parts.push(this.disjunction(rest))
-    return parts.reduce((a, b) => this.b.emit('And', [a, b], {}, { name: 'both' }))
+  /** without ∨ (gate ∧ with) */
+  private emitCondition(condition: Condition): Value {
+    const { gate, with: above, without: below } = condition.split!
+    let value = this.gates[gate]!
+    if (above.split) value = this.b.emit('And', [this.conditions.get(above)!, value], {}, { name: 'both' })
+    if (below.split) value = this.b.emit('Or', [this.conditions.get(below)!, value], {}, { name: 'any' })
+    return value
   }
-
-  private disjunction(terms: number[][]): Value {
-    const [last, ...others] = [...terms].reverse()
-    const a = this.value(toCondition(others.reverse()))
-    return this.b.emit('Or', [a, this.value(toCondition([last!]))], {}, { name: 'any' })
-  }
-}
-
-function toCondition(terms: readonly number[][]): Condition {
-  return Condition.any(
-    terms.map((gates) => gates.map((g) => Condition.gate(g)).reduce((a, b) => a.and(b), Condition.always)),
-  )
 }
 
 /** Moves nodes from their graph into another; operands and uses stay. */

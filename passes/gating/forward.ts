@@ -35,7 +35,7 @@ export class ForwardGates {
   private readonly plans: Plan[]
   private readonly planOf = new Map<Node, Plan>()
   /** Outer values read by several branches' backwards, by the condition of that. */
-  private readonly shared = new Map<string, { condition: Condition; values: Value[] }>()
+  private readonly shared = new Map<Condition, Value[]>()
 
   /**
    * @param regions forward nodes of each site alone
@@ -66,7 +66,7 @@ export class ForwardGates {
 
   /** Emits the `If`s. The DropBP nodes are dissolved already. */
   emit(): void {
-    for (const group of this.shared.values()) this.emitShared(group.condition, group.values)
+    for (const [condition, values] of this.shared) this.emitShared(condition, values)
     for (const plan of this.plans) {
       if (plan.saved.length + plan.copies.length > 0) this.outline(plan)
     }
@@ -78,17 +78,17 @@ export class ForwardGates {
     const owner = this.planOf.get(value.producer!)
     if (owner) {
       // What is read whether the branch is kept or not is an output of both branches, like the branch itself.
-      if (condition.implies(Condition.gate(owner.gate))) owner.saved.push(value)
+      if (condition.required.includes(owner.gate)) owner.saved.push(value)
     } else if (!condition.isAlways && !this.host.has(value.producer!)) this.classifyOuter(value, condition)
   }
 
   private classifyOuter(value: Value, condition: Condition): void {
-    const plan = this.plans.find((p) => condition.implies(Condition.gate(p.gate)) && this.precedes(value, p))
+    const plan = this.plans.find((p) => condition.required.includes(p.gate) && this.precedes(value, p))
     if (plan) plan.copies.push(value)
-    else if (condition.terms.length <= MAX_SHARING) {
-      const group = this.shared.get(condition.key) ?? { condition, values: [] }
-      group.values.push(value)
-      this.shared.set(condition.key, group)
+    else if (condition.size <= MAX_SHARING) {
+      const values = this.shared.get(condition)
+      if (values) values.push(value)
+      else this.shared.set(condition, [value])
     }
   }
 

@@ -52,13 +52,13 @@ test('a hundred thousand nodes in a row are read, and a chain of them compiles',
   expect(codeOf(() => compileModel(parseModel(chain(5000)), { loss: { kind: 'mse' } }))).toBe('compiled')
 })
 
-test('more residual branches than masks can say', { timeout: 180_000 }, () => {
+test('a thousand residual branches of one weight compile', { timeout: 180_000 }, () => {
   const blocks = Array.from(
-    { length: 600 },
+    { length: 1000 },
     (_, i) => `m${i} = MatMul (x${i}, w)\nx${i + 1} = Add (x${i}, m${i})`,
   )
-  const text = `<ir_version: 8, opset_import: ["" : 17]> g (float[4] x0) => (float[4] x600) <float[4, 4] w = {${Array(16).fill(0.5)}}> {
+  const text = `<ir_version: 8, opset_import: ["" : 17]> g (float[4] x0) => (float[4] x1000) <float[4, 4] w = {${Array(16).fill(0.5)}}> {
     ${blocks.join('\n')}
   }`
-  expect(codeOf(() => compileModel(parseModel(text), { loss: { kind: 'mse' } }))).toBe('too-many-sites')
+  expect(codeOf(() => compileModel(parseModel(text), { loss: { kind: 'mse' } }))).toBe('compiled')
 })
