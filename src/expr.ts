@@ -1,10 +1,7 @@
 /** Symbolic integer expressions: polynomials over named dimensions, for shapes and FLOPs alike. */
-import { DropBPError } from './errors.js'
-
-/** One term: the product of its factors (sorted atom names, repeated for powers). */
-type Terms = ReadonlyMap<string, number>
-
-const SEPARATOR = '*'
+import { numbers, type ExprAlgebra } from './expr/algebra.js'
+import { parse, parseCall } from './expr/parser.js'
+import { isProduct, joinKey, print, removeAtoms, splitKey, type Terms } from './expr/terms.js'
 
 /**
  * An immutable polynomial with number coefficients over atoms. An atom is a symbol (`batch`) or an opaque
@@ -74,7 +71,7 @@ export class Expr {
     const terms = new Map<string, number>()
     for (const [a, x] of this.terms)
       for (const [b, y] of right.terms) {
-        const key = [...splitKey(a), ...splitKey(b)].sort().join(SEPARATOR)
+        const key = joinKey([...splitKey(a), ...splitKey(b)])
         terms.set(key, (terms.get(key) ?? 0) + x * y)
       }
     return make(terms)
@@ -135,13 +132,7 @@ export class Expr {
 
   /** Replaces atoms by expressions; atoms without one stay. */
   substitute(replace: (atom: string) => Expr | undefined): Expr {
-    return this.fold<Expr>({
-      constant: Expr.of,
-      atom: (name) => replace(name) ?? Expr.symbol(name),
-      add: (a, b) => a.add(b),
-      mul: (a, b) => a.mul(b),
-      call: (fn, a, b) => (fn === 'floor' ? a.div(b) : fn === 'max' ? a.max(b) : a.min(b)),
-    })
+    return this.fold({ ...EXPRESSIONS, atom: (name) => replace(name) ?? Expr.symbol(name) })
   }
 
   toString(): string {
@@ -149,9 +140,7 @@ export class Expr {
   }
 
   private wrapped(): string {
-    return this.terms.size > 1 || [...this.terms.keys()].some((k) => k.includes(SEPARATOR))
-      ? `(${this})`
-      : `${this}`
+    return this.terms.size > 1 || [...this.terms.keys()].some((k) => isProduct(k)) ? `(${this})` : `${this}`
   }
 
   private combine(other: Expr, sign: number): Expr {
@@ -167,7 +156,7 @@ export class Expr {
     for (const [k, x] of this.terms) {
       const rest = removeAtoms(splitKey(k), splitKey(key))
       if (!rest || x % coefficient !== 0) return undefined
-      terms.set(rest.join(SEPARATOR), x / coefficient)
+      terms.set(joinKey(rest), x / coefficient)
     }
     return make(terms)
   }
@@ -184,6 +173,19 @@ export class Expr {
   }
 }
 
+const EXPRESSIONS: ExprAlgebra<Expr> = {
+  constant: Expr.of,
+  atom: Expr.symbol,
+  add: (a, b) => a.add(b),
+  mul: (a, b) => a.mul(b),
+  call: (fn, a, b) => (fn === 'floor' ? a.div(b) : fn === 'max' ? a.max(b) : a.min(b)),
+}
+
+/** Parses sums, differences, products, integer powers, parentheses, `floor(a/b)`, `max(a,b)`, `min(a,b)`; else one opaque symbol. */
+export function parseExpr(text: string): Expr {
+  return parse(text, EXPRESSIONS) ?? Expr.symbol(text)
+}
+
 /** Value of a printed expression such as `8*batch*seq*589824` at given dimensions. */
 export function evaluateExpr(text: string, dims: Readonly<Record<string, number>>): number {
   return parseExpr(text).evaluate(dims)
@@ -194,179 +196,13 @@ function make(terms: Map<string, number>): Expr {
   return Expr.ofTerms(terms)
 }
 
-/** Splits a term's key into atoms; `*` inside parentheses belongs to an opaque atom. */
-function splitKey(key: string): string[] {
-  if (key === '') return []
-  if (!key.includes('(')) return key.split(SEPARATOR)
-  const atoms: string[] = []
-  let depth = 0
-  let start = 0
-  for (let i = 0; i <= key.length; i++) {
-    if (i === key.length || (key[i] === SEPARATOR && depth === 0)) {
-      atoms.push(key.slice(start, i))
-      start = i + 1
-    } else if (key[i] === '(') depth++
-    else if (key[i] === ')') depth--
-  }
-  return atoms
-}
-
-function removeAtoms(from: string[], remove: string[]): string[] | undefined {
-  const rest = [...from]
-  for (const atom of remove) {
-    const at = rest.indexOf(atom)
-    if (at < 0) return undefined
-    rest.splice(at, 1)
-  }
-  return rest
-}
-
-function print(terms: Terms): string {
-  if (terms.size === 0) return '0'
-  const parts = [...terms].sort(([a], [b]) => splitKey(b).length - splitKey(a).length || (a < b ? -1 : 1))
-  return parts
-    .map(([key, x], i) => (i === 0 ? '' : x < 0 ? ' - ' : ' + ') + printTerm(key, i === 0 ? x : Math.abs(x)))
-    .join('')
-}
-
-function printTerm(key: string, coefficient: number): string {
-  const atoms = splitKey(key)
-  if (atoms.length === 0) return String(coefficient)
-  const factors: string[] = []
-  for (const atom of new Set(atoms)) {
-    const power = atoms.filter((a) => a === atom).length
-    factors.push(power === 1 ? atom : `${atom}^${power}`)
-  }
-  const body = factors.join('*')
-  return coefficient === 1 ? body : coefficient === -1 ? `-${body}` : `${coefficient}*${body}`
-}
-
-/** Opaque functions of two arguments; `floor` is the floor of their quotient. */
-export type ExprCall = 'floor' | 'max' | 'min'
-
-/** An interpretation of expressions. */
-export interface ExprAlgebra<T> {
-  constant(n: number): T
-  atom(name: string): T
-  add(a: T, b: T): T
-  mul(a: T, b: T): T
-  call(fn: ExprCall, a: T, b: T): T
-}
-
 function foldAtom<T>(atom: string, algebra: ExprAlgebra<T>): T {
-  const call = /^(floor|max|min)\((.*)\)$/.exec(atom)
+  const call = parseCall(atom)
   if (!call) return algebra.atom(atom)
-  const fn = call[1] as ExprCall
-  const [a, b] = splitTop(call[2]!, fn === 'floor' ? '/' : ',').map((t) => parseExpr(t).fold(algebra))
-  return algebra.call(fn, a!, b!)
+  const [a, b] = call.operands.map((text) => parseExpr(text).fold(algebra))
+  return algebra.call(call.fn, a!, b!)
 }
 
 function evaluateAtom(atom: string, dims: Readonly<Record<string, number>>): number {
-  if (Object.hasOwn(dims, atom)) return dims[atom]!
-  return foldAtom<number>(atom, {
-    constant: (n) => n,
-    atom: (name) => {
-      if (Object.hasOwn(dims, name)) return dims[name]!
-      const known = Object.keys(dims).join(', ') || 'none'
-      throw new DropBPError('unbound-dimension', `dimension "${name}" has no value; known: ${known}`, 'usage')
-    },
-    add: (a, b) => a + b,
-    mul: (a, b) => a * b,
-    call: (fn, a, b) => (fn === 'floor' ? Math.floor(a / b) : fn === 'max' ? Math.max(a, b) : Math.min(a, b)),
-  })
-}
-
-/** Splits at the last (for `/`) or every (for `,`) separator outside parentheses. */
-function splitTop(text: string, separator: '/' | ','): string[] {
-  const at: number[] = []
-  let depth = 0
-  for (let i = 0; i < text.length; i++) {
-    if (text[i] === '(') depth++
-    else if (text[i] === ')') depth--
-    else if (text[i] === separator && depth === 0) at.push(i)
-  }
-  const cuts = separator === '/' ? at.slice(-1) : at
-  return [0, ...cuts.map((c) => c + 1)].map((start, i) => text.slice(start, cuts[i] ?? text.length))
-}
-
-/** Parses sums, differences, products, integer powers, parentheses, `floor(a/b)`, `max(a,b)`, `min(a,b)`; else one opaque symbol. */
-export function parseExpr(text: string): Expr {
-  return new Parser(text).parse() ?? Expr.symbol(text)
-}
-
-class Parser {
-  private at = 0
-  private readonly tokens: string[]
-
-  constructor(text: string) {
-    this.tokens = text.match(/[A-Za-z_][\w.]*|\d+(?:\.\d+)?(?:e\+?\d+)?|\*\*|\/\/|\S/g) ?? []
-  }
-
-  parse(): Expr | undefined {
-    const result = this.sum()
-    return this.at === this.tokens.length ? result : undefined
-  }
-
-  private accept(...options: string[]): string | undefined {
-    const token = this.tokens[this.at]
-    if (token === undefined || !options.includes(token)) return undefined
-    this.at++
-    return token
-  }
-
-  private sum(): Expr | undefined {
-    let left = this.product()
-    for (let op = this.accept('+', '-'); left && op; op = this.accept('+', '-')) {
-      const right = this.product()
-      if (!right) return undefined
-      left = op === '+' ? left.add(right) : left.sub(right)
-    }
-    return left
-  }
-
-  private product(): Expr | undefined {
-    let left = this.power()
-    for (let op = this.accept('*', '//', '/'); left && op; op = this.accept('*', '//', '/')) {
-      const right = this.power()
-      if (!right) return undefined
-      left = op === '*' ? left.mul(right) : left.div(right)
-    }
-    return left
-  }
-
-  private power(): Expr | undefined {
-    const negative = this.accept('-') !== undefined
-    const base = this.atom()
-    if (!base) return undefined
-    let result = base
-    if (this.accept('^', '**')) {
-      const exponent = Number(this.tokens[this.at++])
-      if (!Number.isInteger(exponent) || exponent < 1 || exponent > 16) return undefined
-      for (let i = 1; i < exponent; i++) result = result.mul(base)
-    }
-    return negative ? Expr.zero.sub(result) : result
-  }
-
-  private atom(): Expr | undefined {
-    const token = this.tokens[this.at++]
-    if (token === undefined) return undefined
-    if (/^\d/.test(token)) return Expr.of(Number(token))
-    if (token === '(') return this.closed(this.sum())
-    if (!/^[A-Za-z_]/.test(token)) return undefined
-    return this.accept('(') ? this.call(token) : Expr.symbol(token)
-  }
-
-  private call(name: string): Expr | undefined {
-    const first = this.sum()
-    if (!first) return undefined
-    if (name === 'floor') return this.closed(first)
-    if (name !== 'max' && name !== 'min') return undefined
-    if (!this.accept(',')) return undefined
-    const second = this.sum()
-    return second && this.closed(name === 'max' ? first.max(second) : first.min(second))
-  }
-
-  private closed(inner: Expr | undefined): Expr | undefined {
-    return this.accept(')') ? inner : undefined
-  }
+  return Object.hasOwn(dims, atom) ? dims[atom]! : foldAtom(atom, numbers(dims))
 }
