@@ -5,6 +5,8 @@ import { stringTensor } from '../../src/onnx/index.js'
 import { allGraphs } from '../../src/order.js'
 import { Tensor } from '../../src/tensor.js'
 import { isFloat } from '../../src/types.js'
+import { isUniform } from '../parameters/data.js'
+import { moduleScope } from '../scopes.js'
 
 const source = new WeakSet<Value>()
 
@@ -35,7 +37,10 @@ export function mayBeParameter(value: Value): boolean {
   return value.data!.shape.length > 0 || value.name.includes('.')
 }
 
-/** Replaces a `Constant` node by an initializer; false for a kind of constant that has no dense form. */
+/**
+ * Replaces a `Constant` node by an initializer; false for a kind of constant that has no dense form. PyTorch's exporters
+ * write ones and zeros in the place of a scale or bias that a module lacks; these are no weights.
+ */
 export function constantToInitializer(node: Node): boolean {
   const data = constantData(node)
   if (!data) return false
@@ -44,7 +49,7 @@ export function constantToInitializer(node: Node): boolean {
   graph.detachNode(node)
   output.producer = null
   output.data = data
-  if (isWritten(output)) source.add(output)
+  if (isWritten(output) && !(moduleScope(node) !== undefined && isUniform(data))) source.add(output)
   graph.addInitializer(output)
   prepareInitializer(output)
   return true

@@ -22,3 +22,13 @@ test('matrices and the vectors of normalisations', () => {
   expect(manifest.parameters.map((p) => p.name).sort()).toEqual(['head', 'scale', 'table'])
   expect(manifest.parameters.every((p) => p.trainable)).toBe(true)
 })
+
+test('zeros in the place of a bias that a PyTorch module lacks are none', () => {
+  const model = parseModel(`<ir_version: 8, opset_import: ["" : 17], producer_name: "pytorch">
+    g (float[batch, seq, 4] x) => (float[batch, seq, 4] logits) <float[4] "norm.weight" = {1, 2, 3, 4}> {
+      ["/norm/Constant"] zeros = Constant <value = float[4] {0, 0, 0, 0}> ()
+      ["/norm/LayerNormalization"] logits = LayerNormalization (x, "norm.weight", zeros)
+    }`)
+  const { manifest } = compileModel(model, { loss: { kind: 'token' } })
+  expect(manifest.parameters.map((p) => p.name)).toEqual(['norm.weight'])
+})
