@@ -8,7 +8,7 @@ import {
   type AttributeProto,
   type GraphProto,
   type TensorProto,
-} from './schema.js'
+} from './messages.js'
 
 /** How nested messages of an attribute are read. */
 export interface AttributeReader {

@@ -2,7 +2,8 @@
  * Messages to bytes, in pieces: protobufjs copies and shifts what it writes several times, so weights do not go through it.
  */
 import protobuf from 'protobufjs/light.js'
-import { keepUnknowns, wireType, type Message, type ModelProto, type TensorProto } from './schema.js'
+import { keepUnknowns, type Message, type ModelProto, type TensorProto } from './messages.js'
+import { wireType } from './schema.js'
 
 /** Field numbers of `ModelProto.graph`, `GraphProto.initializer` and `TensorProto.raw_data`. */
 const GRAPH = 7

@@ -2,7 +2,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { IOError } from '../errors.js'
-import type { TensorProto } from './schema.js'
+import type { TensorProto } from './messages.js'
 
 /** Where the bytes of an external tensor lie. */
 export interface ExternalSpan {

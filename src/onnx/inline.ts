@@ -1,6 +1,7 @@
 /** Messages that are kept as they are must not depend on where the file lay: their external tensors come inside. */
 import { type ExternalFiles, readSpan } from './external.js'
-import { DataLocation, wireType, type TensorProto } from './schema.js'
+import { DataLocation, type TensorProto } from './messages.js'
+import { wireType } from './schema.js'
 
 const TENSOR = wireType('TensorProto')
 

@@ -1,7 +1,7 @@
 /** int64 at the protobuf boundary: numbers inside, checked on the way in. */
 import Long from 'long'
 import { CompileError } from '../errors.js'
-import type { Int64 } from './schema.js'
+import type { Int64 } from './messages.js'
 
 /**
  * An int64 that must be exact (a dimension, a version, an offset).

@@ -7,7 +7,8 @@ import { guarded } from '../files.js'
 import type { Model } from '../ir.js'
 import { ExternalFiles } from './external.js'
 import { modelFromProto, type ModelExtra } from './reader.js'
-import { plainType, wireType, type ModelProto } from './schema.js'
+import type { ModelProto } from './messages.js'
+import { plainType, wireType } from './schema.js'
 
 export interface ReadOptions {
   /** Where external data lies; without it a model with external data is refused. */

@@ -20,7 +20,7 @@ import {
   type OperatorSetId,
   type SparseTensorProto,
   type ValueInfo,
-} from './schema.js'
+} from './messages.js'
 import { tensorFromProto } from './tensor-data.js'
 import { DimReader, typeFromProto, type ValueExtra } from './types.js'
 

@@ -5,7 +5,7 @@ import { Tensor } from '../tensor.js'
 import { elementSize, type DType } from '../types.js'
 import { type ExternalFiles, type ExternalSpan, readSpan } from './external.js'
 import { exactInt } from './int64.js'
-import { DataLocation, keepUnknowns, type TensorProto } from './schema.js'
+import { DataLocation, keepUnknowns, type TensorProto } from './messages.js'
 
 /** A tensor that came from a file, with all that the file says of it; element types without a name keep their bytes. */
 export class ProtoTensor extends Tensor {

@@ -10,7 +10,7 @@ import {
   type GraphProto,
   type TypeProto,
   type ValueInfo,
-} from './schema.js'
+} from './messages.js'
 
 /** What a file says of a value beyond name and type, in `Value.extra`. */
 export interface ValueExtra {

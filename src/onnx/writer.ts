@@ -21,7 +21,7 @@ import {
   type TensorProto,
   type ValueInfo,
   type TypeProto,
-} from './schema.js'
+} from './messages.js'
 import { ProtoTensor, withoutData } from './tensor-data.js'
 import { typeToProto, valueExtra, valueInfoToProto } from './types.js'
 

@@ -13,7 +13,7 @@ import {
   type TensorProto,
   type TypeProto,
   type ValueInfo,
-} from '../onnx/schema.js'
+} from '../onnx/messages.js'
 import { tensorFromProto, tensorStrings } from '../onnx/tensor-data.js'
 import { elementTexts, floatText, PRIMITIVES } from './literals.js'
 

@@ -7,8 +7,8 @@ import type {
   ModelProto,
   NodeProto,
   TensorProto,
-} from '../../src/onnx/schema.js'
-import { AttributeType } from '../../src/onnx/schema.js'
+} from '../../src/onnx/messages.js'
+import { AttributeType } from '../../src/onnx/messages.js'
 import type { Choices } from './source.js'
 
 /** Changes a model in place and says what it did; undefined where there was nothing to change. */
