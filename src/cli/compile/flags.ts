@@ -1,134 +1,12 @@
-/** The flags of `dropbp-compile`, in the groups that `--help` shows. */
+/** The command line of `dropbp-compile`. */
 import path from 'node:path'
-import yargs, { type Options } from 'yargs'
+import yargs from 'yargs'
 import type { CompileOptions } from '../../../passes/pass.js'
 import { OPTIMIZER_KINDS } from '../../../passes/optimizers/index.js'
-import { pipeline } from '../../../passes/pipeline.js'
 import { UsageError } from '../../errors.js'
-import type { LossKind, SiteKind } from '../../manifest.js'
 import { didYouMean } from '../suggest.js'
-
-const LOSSES = ['auto', 'causal-lm', 'token', 'class', 'mse', 'bce', 'output'] as const satisfies readonly (
-  LossKind | 'auto'
-)[]
-const KINDS = ['attention', 'cross-attention', 'mlp', 'moe', 'other'] as const satisfies readonly SiteKind[]
-const PRECISIONS = ['auto', 'source'] as const satisfies readonly CompileOptions['precision'][]
-/** `--print-after` takes a pass or this. */
-const EVERY_PASS = 'all'
-
-const list = { type: 'string', array: true, nargs: 1 } as const
-const FLAGS = {
-  out: {
-    alias: 'o',
-    type: 'string',
-    requiresArg: true,
-    group: 'Output:',
-    describe: 'directory to write [<model>.dropbp]',
-  },
-  force: { type: 'boolean', group: 'Output:', describe: 'replace the compiled directory that is there' },
-  bindings: {
-    type: 'string',
-    group: 'Output:',
-    describe: 'write a typed TypeScript module too, at =<file> or into the directory',
-  },
-  loss: {
-    type: 'string',
-    requiresArg: true,
-    group: 'Training:',
-    describe: `${LOSSES.slice(0, -1).join(', ')}, each with :<output> to name what it is computed from, or output:<name> [auto]`,
-  },
-  train: {
-    ...list,
-    group: 'Training:',
-    describe: 'train only parameters that match the glob; repeatable [all]',
-  },
-  freeze: { ...list, group: 'Training:', describe: 'freeze parameters that match the glob; repeatable' },
-  sites: {
-    ...list,
-    group: 'Training:',
-    describe: 'put DropBP only on sites that match the glob; repeatable [all]',
-  },
-  outputs: {
-    ...list,
-    group: 'Training:',
-    describe: 'give outputs of the model that match the glob beside loss and gradients; repeatable [none]',
-  },
-  optimizer: {
-    type: 'string',
-    requiresArg: true,
-    group: 'Training:',
-    describe: `${OPTIMIZER_KINDS.join(', ')} [adamw]`,
-  },
-  precision: {
-    type: 'string',
-    requiresArg: true,
-    group: 'Training:',
-    describe:
-      "what float16 and bfloat16 models compute in: auto (float32) or source (the source's types, for a GPU); weights train as float32 [auto]",
-  },
-  'seeded-dropout': {
-    type: 'boolean',
-    group: 'Training:',
-    describe: 'draw dropout masks from an input, dropout_seed, so that a run can be repeated',
-  },
-  recompute: {
-    type: 'string',
-    group: 'Training:',
-    describe: `compute branches again in the backward instead of keeping them, for all kinds of site or for some: ${KINDS.join(', ')}`,
-  },
-  'label-smoothing': {
-    type: 'number',
-    requiresArg: true,
-    group: 'Training:',
-    describe: 'share of each label that the loss spreads over all classes [0]',
-  },
-  unbiased: {
-    type: 'boolean',
-    group: 'Training:',
-    describe: 'give every site a factor, so that kept branches can make up for dropped ones',
-  },
-  rules: {
-    type: 'string',
-    requiresArg: true,
-    group: 'Training:',
-    describe: 'JavaScript module whose default export has rules of further operators',
-  },
-  'dry-run': {
-    type: 'boolean',
-    group: 'Looking:',
-    describe: 'show sites, FLOPs, parameters and what is unsupported; write nothing',
-  },
-  check: {
-    type: 'boolean',
-    group: 'Looking:',
-    describe: 'run the graphs on random data: parity, gradients, masks, optimizer',
-  },
-  verbose: {
-    alias: 'v',
-    type: 'boolean',
-    group: 'Looking:',
-    describe: 'every site and parameter, and what was declined',
-  },
-  json: { type: 'boolean', group: 'Looking:', describe: 'the result as one JSON object on stdout' },
-  'print-after': {
-    ...list,
-    group: 'Looking:',
-    describe: `print the graph after a pass, or after ${EVERY_PASS}; repeatable`,
-  },
-  at: {
-    type: 'string',
-    requiresArg: true,
-    group: 'Looking:',
-    describe: 'dimensions for FLOPs and checks, e.g. batch=4,seq=1024',
-  },
-  flat: {
-    type: 'boolean',
-    group: 'Looking:',
-    describe: 'emit the ungated graph, whose dropped gradients are zeros',
-  },
-} as const satisfies Record<string, Options>
-
-type Flag = keyof typeof FLAGS
+import { FLAGS, KINDS, PASS_NAMES, PRECISIONS, type Flag } from './flag-table.js'
+import { oneOf, parseDims, parseKinds, parseLoss, parseShare, passNames } from './values.js'
 
 /** What the command line says. */
 export interface CompileCommand {
@@ -184,8 +62,6 @@ export async function parseFlags(argv: readonly string[], version: string): Prom
   })
   return answer || toCommand(given as Given)
 }
-
-const PASS_NAMES = pipeline.map((p) => p.name)
 
 type Given = Record<string, unknown> & { _: (string | number)[] }
 
@@ -275,52 +151,6 @@ function oneModel([model, ...rest]: string[]): string {
 function defaultOutput(model: string): string {
   const { dir, name } = path.parse(model)
   return path.join(dir, `${name}.dropbp`)
-}
-
-function oneOf<T extends string>(flag: Flag, given: string, allowed: readonly T[]): T {
-  if ((allowed as readonly string[]).includes(given)) return given as T
-  throw new UsageError(
-    'bad-value',
-    `--${flag} ${given}: expected ${allowed.join(', ')}${didYouMean(given, allowed)}`,
-  )
-}
-
-/** `<kind>` or `<kind>:<output>`. */
-function parseLoss(text: string): CompileOptions['loss'] {
-  const [, given, output] = /^([^:]*)(?::(.*))?$/s.exec(text)!
-  const kind = oneOf('loss', given!, LOSSES)
-  if (output === '') {
-    throw new UsageError('bad-value', `--loss ${text}: name the output, --loss ${kind}:<name>`)
-  }
-  return output === undefined ? { kind } : { kind, output }
-}
-
-/** A share below 1. */
-function parseShare(flag: Flag, given: number): number {
-  if (given >= 0 && given < 1) return given
-  throw new UsageError('bad-value', `--${flag} ${given}: expected a number from 0 to below 1`)
-}
-
-function parseKinds(text: string | undefined): SiteKind[] {
-  if (text === undefined) return []
-  const kinds = text.split(',')
-  return kinds.includes('all') ? [...KINDS] : kinds.map((kind) => oneOf('recompute', kind, KINDS))
-}
-
-function passNames(given: string): string[] {
-  return given === EVERY_PASS ? PASS_NAMES : [oneOf('print-after', given, PASS_NAMES)]
-}
-
-/** `batch=4,seq=1024`. */
-function parseDims(text: string | undefined): Record<string, number> {
-  const dims: Record<string, number> = {}
-  for (const item of text?.split(',') ?? []) {
-    const [, name, size] = /^([^=]+)=([1-9]\d*)$/.exec(item.trim()) ?? []
-    if (name === undefined)
-      throw new UsageError('bad-value', `--at ${text}: expected <dimension>=<size>, got "${item}"`)
-    dims[name] = Number(size)
-  }
-  return dims
 }
 
 function refuseConflicts({ json, printAfter, dryRun, bindings }: CompileCommand): void {

@@ -16,7 +16,7 @@ import type { PreparedData } from './data.js'
 import type { TrainCommand } from './flags.js'
 import { factsOf, sinkNames } from './facts.js'
 import { compiledDirectory, defaultOut, startingPoint, type Places } from './places.js'
-import type { Reporter } from './report.js'
+import type { Reporter } from './reporter.js'
 import { writeResults } from './results.js'
 import {
   resolveSettings,

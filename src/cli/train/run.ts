@@ -4,7 +4,8 @@ import { Worker } from 'node:worker_threads'
 import { prepareData } from './data.js'
 import type { TrainCommand } from './flags.js'
 import { runJob, type OpenData, type Outcome } from './job.js'
-import { makeReporter, type Reporter } from './report.js'
+import { makeReporter } from './report.js'
+import type { Reporter } from './reporter.js'
 import { errorOf, type TrainerMessage, type TrainerThreadData } from './threads/messages.js'
 
 /** Exit codes of a training that a signal ended: 128 + its number, as shells expect. */

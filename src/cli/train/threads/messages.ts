@@ -2,7 +2,7 @@
 import { DropBPError, type ErrorClass } from '../../../errors.js'
 import type { TrainCommand } from '../flags.js'
 import type { Outcome } from '../job.js'
-import type { Reporter } from '../report.js'
+import type { Reporter } from '../reporter.js'
 
 /** What the training thread is started with. */
 export interface TrainerThreadData {

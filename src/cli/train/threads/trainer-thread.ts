@@ -1,7 +1,7 @@
 /** The thread that trains: ONNX Runtime blocks it, so the main thread stays free for signals and the terminal. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { runJob } from '../job.js'
-import type { Reporter } from '../report.js'
+import type { Reporter } from '../reporter.js'
 import { openDataThread } from './data-client.js'
 import {
   failureOf,
