@@ -11,12 +11,9 @@ export {
 export * from './data/index.js'
 export { exportModel, exportParameters, locateSource } from './export/export.js'
 export { GradientSet } from './training/gradients.js'
-export {
-  DropBPHandler,
-  type HandlerOptions,
-  type HandlerState,
-  type MeasureGradients,
-} from './dropbp/handler.js'
+export { DropBPHandler } from './dropbp/handler.js'
+export type { HandlerOptions, HandlerState } from './dropbp/options.js'
+export type { MeasureGradients } from './dropbp/sensitivity.js'
 export { openCompiled, parseManifest, type CompiledModel } from './manifest.js'
 export {
   bernoulli,

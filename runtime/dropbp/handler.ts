@@ -2,41 +2,15 @@
 import { DropBPError, UsageError } from '../../src/errors.js'
 import type { Manifest, SiteSpec } from '../../src/manifest.js'
 import type { Dims } from '../data/batch.js'
-import { POLICIES, type MaskPolicy, type PolicyName, type PolicyOptions } from '../policies/index.js'
-import { blocksOf } from '../policies/policy.js'
+import { POLICIES, type MaskPolicy } from '../policies/index.js'
 import { Random } from '../random.js'
 import { BackwardCosts } from './costs.js'
-import { OnlineSensitivity, type OnlineState } from './online.js'
+import { OnlineSensitivity } from './online.js'
+import type { HandlerOptions, HandlerState } from './options.js'
 import { Presence, type Mask } from './presence.js'
-import { allocateRates, checkBounds, depthRates, type RateBounds } from './rates.js'
 import { measureSensitivities, type MeasureGradients } from './sensitivity.js'
-
-export type { MeasureGradients } from './sensitivity.js'
-
-export interface HandlerOptions extends Partial<RateBounds>, PolicyOptions {
-  /** Share of the sites' backward FLOPs to drop, in expectation. */
-  dropRate?: number
-  /** Optimizer steps over which the rates rise linearly from zero. */
-  dropWarmup?: number
-  policy?: PolicyName | MaskPolicy
-  /**
-   * Multiplies the gradient that enters a kept site by 1/(1 − rate), for models compiled with factors. The mean gradient is the
-   * whole one then, exactly under `bernoulli`; nearly under `budget`, whose sites are not independent.
-   */
-  unbiased?: boolean
-  seed?: number
-}
-
-/** What a checkpoint keeps of a handler. */
-export interface HandlerState {
-  rates: number[]
-  counts: number[]
-  draws: number
-  random: number[]
-  sensitivities: number[] | null
-  /** Absent in checkpoints of versions that did not estimate. */
-  online?: OnlineState
-}
+import type { RateBounds } from './rates.js'
+import { SiteRates } from './site-rates.js'
 
 /** Redraws before a set of rates is given up as one that never trains anything. */
 const MAX_REDRAWS = 10_000
@@ -47,9 +21,6 @@ const POLICY_STREAMS = 1 << 20
 /** Decides which sites keep their backward. Sites are in the manifest's order throughout. */
 export class DropBPHandler {
   readonly sites: readonly SiteSpec[]
-  readonly bounds: RateBounds
-  /** Sensitivities that the present rates were made from; null while rates are uniform or given. */
-  sensitivities: readonly number[] | null = null
   private readonly presence: Presence
   private readonly policy: MaskPolicy
   private readonly costs: BackwardCosts
@@ -57,7 +28,7 @@ export class DropBPHandler {
   private readonly online: OnlineSensitivity
   private progress = { step: 0, steps: 1 }
   private random: Random
-  private rates: number[]
+  private readonly rates: SiteRates
   private counts: number[]
   private draws = 0
   private keep: boolean[]
@@ -74,7 +45,7 @@ export class DropBPHandler {
       )
     }
     this.sites = manifest.sites
-    this.bounds = { minRate, maxRate }
+    this.rates = new SiteRates(manifest.sites, { minRate, maxRate })
     this.presence = new Presence(manifest)
     this.policy = typeof policy === 'function' ? policy : POLICIES[policy]
     this.costs = new BackwardCosts(manifest)
@@ -83,33 +54,23 @@ export class DropBPHandler {
     this.random = Random.seeded(seed, 1)
     this.counts = this.sites.map(() => 0)
     this.keep = this.sites.map(() => true)
-    this.rates = []
     this.setInitialDropRate(dropRate)
   }
 
   /** Gives every site the same rate. */
   setInitialDropRate(rate = this.target): void {
-    checkBounds(rate, this.bounds)
-    this.rates = this.sites.map(() => rate)
-    this.sensitivities = null
+    this.rates.setUniform(rate)
   }
 
   /** Gives each site its own rate. */
   setDropRates(rates: readonly number[]): void {
-    if (rates.length !== this.sites.length) {
-      throw new UsageError('drop-rate', `${rates.length} drop rates for ${this.sites.length} sites`)
-    }
-    for (const rate of rates) checkBounds(rate, this.bounds)
-    this.rates = [...rates]
-    this.sensitivities = null
+    this.rates.set(rates)
   }
 
   /** Gives each site a rate that grows with its block's depth; the expected FLOPs meet the target. */
   setDepthRates(target = this.target): null {
-    const blocks = blocksOf(this.sites)
-    const depth = this.sites.map((_, i) => blocks.findIndex((block) => block.includes(i)) + 1)
-    this.rates = depthRates({ depth, flops: this.extractFlops(), target, ...this.bounds })
-    return (this.sensitivities = null)
+    this.rates.setByDepth(this.extractFlops(), target)
+    return null
   }
 
   /** Tells how far training is, which policies and rising rates depend on. */
@@ -189,20 +150,28 @@ export class DropBPHandler {
 
   /** Assigns rates by sensitivities that are known already. */
   assignRates(sensitivities: readonly number[], target = this.target): void {
-    this.rates = allocateRates({ sensitivities, flops: this.extractFlops(), target, ...this.bounds })
-    this.sensitivities = [...sensitivities]
+    this.rates.setBySensitivity(sensitivities, this.extractFlops(), target)
   }
 
   /** Each site's drop rate. */
   get dropRates(): readonly number[] {
-    return this.rates
+    return this.rates.current
+  }
+
+  /** Sensitivities that the present rates were made from; null while rates are uniform or given. */
+  get sensitivities(): readonly number[] | null {
+    return this.rates.sensitivities
+  }
+
+  get bounds(): RateBounds {
+    return this.rates.bounds
   }
 
   /** Each site's drop rate now, while rates still rise. */
   get effectiveRates(): readonly number[] {
     const { dropWarmup = 0 } = this.options
     const share = dropWarmup > 0 ? Math.min(1, this.progress.step / dropWarmup) : 1
-    return share === 1 ? this.rates : this.rates.map((rate) => rate * share)
+    return share === 1 ? this.dropRates : this.dropRates.map((rate) => rate * share)
   }
 
   /** What the gradient entering each site is multiplied by where it is kept. */
@@ -249,7 +218,7 @@ export class DropBPHandler {
   state(): HandlerState {
     const sensitivities = this.sensitivities && [...this.sensitivities]
     return {
-      rates: [...this.rates],
+      rates: [...this.dropRates],
       counts: [...this.counts],
       draws: this.draws,
       random: this.random.state,
@@ -259,8 +228,7 @@ export class DropBPHandler {
   }
 
   restore(state: HandlerState): void {
-    this.setDropRates(state.rates)
-    this.sensitivities = state.sensitivities
+    this.rates.restore(state.rates, state.sensitivities)
     this.counts = [...state.counts]
     this.draws = state.draws
     this.random = Random.restore(state.random)

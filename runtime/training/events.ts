@@ -2,7 +2,7 @@
 import type { Batch } from '../data/batch.js'
 import type { BatchSource } from '../data/batch-source.js'
 import type { RateKind } from '../dropbp/allocation.js'
-import type { HandlerOptions } from '../dropbp/handler.js'
+import type { HandlerOptions } from '../dropbp/options.js'
 import type { Mask } from '../dropbp/presence.js'
 import type { ScheduleKind } from '../schedules/index.js'
 import type { SessionFactory, SessionOptions } from '../session.js'
