@@ -3,25 +3,18 @@ import { UsageError } from '../../src/errors.js'
 import { Random } from '../random.js'
 import type { Batch } from './batch.js'
 import type { BatchSource, DataPosition } from './batch-source.js'
-import { collate, type PackedRow, type PadOptions } from './collate.js'
-import { IGNORE, type Contract, type Dataset, type Example } from './example.js'
-import { checkPacking, packRows, PACKINGS } from './pack.js'
+import { collate, type PadOptions } from './collate.js'
+import { IGNORE, type Contract, type Dataset, type Example, type PackedRow } from './example.js'
+import { checkPacking, packRows, type PackOptions } from './pack.js'
 import { fixedBatch } from './roles.js'
 
-export interface BatchOptions {
+export interface BatchOptions extends PackOptions {
   /** Rows of a batch. */
   batch: number
   seed?: number
   /** Off delivers examples in the order of the data. */
   shuffle?: boolean
   pad?: Omit<PadOptions, 'packing'>
-  /**
-   * Several examples in a row: `isolated` where the model's mask can keep them apart (else it is refused), `mixed` lets
-   * them see those before them in the row. Needs `capacity`.
-   */
-  packing?: (typeof PACKINGS)[number]
-  /** Tokens of a packed row. */
-  capacity?: number
 }
 
 /** Examples that are looked at together when they are packed. */

@@ -3,13 +3,10 @@ import { UsageError } from '../../src/errors.js'
 import { zeros, type HostTensor } from '../../src/host-tensor.js'
 import type { LabelSpec, TensorSpec } from '../../src/manifest.js'
 import type { Batch } from './batch.js'
-import { IGNORE, type Contract, type Example } from './example.js'
+import { IGNORE, type Contract, type Example, type PackedRow } from './example.js'
 import { fillMask, segmentsOf } from './mask.js'
 import { fixedLength, roleOf } from './roles.js'
 import { fillValues, setter, stackArrays } from './stack.js'
-
-/** The examples that share a row of a batch: one without packing. */
-export type PackedRow = readonly Example[]
 
 export interface PadOptions {
   /** Token that fills rows up; 0 by default. It counts nowhere. */

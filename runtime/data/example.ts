@@ -29,6 +29,9 @@ export interface Example {
   readonly cut?: number
 }
 
+/** The examples that share a row of a batch: one without packing. */
+export type PackedRow = readonly Example[]
+
 /** Examples that can be had in any order, without all being in memory. */
 export interface Dataset {
   readonly length: number

@@ -3,8 +3,16 @@ export { checkBatch, countedLabels, countedTokens, type Batch, type Dims } from 
 export type { BatchSource, DataPosition } from './batch-source.js'
 export { Batches, type BatchOptions } from './batches.js'
 export { ChatTemplate, type Message, type RenderedChat, type Span } from './chat.js'
-export { collate, type PackedRow, type PadOptions } from './collate.js'
-export { checkExample, IGNORE, Subset, type Contract, type Dataset, type Example } from './example.js'
+export { collate, type PadOptions } from './collate.js'
+export {
+  checkExample,
+  IGNORE,
+  Subset,
+  type Contract,
+  type Dataset,
+  type Example,
+  type PackedRow,
+} from './example.js'
 export { LabelMap } from './labels.js'
 export { fillMask, segmentsOf, type Segments } from './mask.js'
 export { openData, type DataModel, type DataOptions, type OpenData } from './open.js'
@@ -19,6 +27,7 @@ export type {
   SourceFormat,
   SourceOptions,
   TextFile,
+  Tokens,
   TokenSequence,
 } from './sources/source.js'
 export { storeRows, type PlacedRow } from './sources/store.js'
@@ -35,5 +44,5 @@ export {
   type TaskOptions,
 } from './tasks/task.js'
 export { openTokenizer, type TextTokenizer } from './tokenizer.js'
-export { checkTokens, readTokens, TokenizedText, type TokenOptions, type Tokens } from './tokens.js'
+export { checkTokens, readTokens, TokenizedText, type TokenOptions } from './tokens.js'
 export { TokenWindows } from './windows.js'

@@ -1,8 +1,7 @@
 /** Attention masks of padded and packed rows. */
 import { zeros, type HostTensor } from '../../src/host-tensor.js'
 import type { TensorSpec } from '../../src/manifest.js'
-import type { PackedRow } from './collate.js'
-import type { Example } from './example.js'
+import type { Example, PackedRow } from './example.js'
 
 /** For every position of a row the number of the example that it belongs to, from 1; 0 for padding. */
 export type Segments = Uint32Array

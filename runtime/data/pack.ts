@@ -1,11 +1,20 @@
 /** Packing: several short examples in one row. */
 import { UsageError } from '../../src/errors.js'
-import type { BatchOptions } from './batches.js'
 import type { Contract } from './example.js'
 import { masksPairs } from './roles.js'
 
 /** Ways to put several examples into one row. */
 export const PACKINGS = ['isolated', 'mixed'] as const
+
+export interface PackOptions {
+  /**
+   * Several examples in a row: `isolated` where the model's mask can keep them apart (else it is refused), `mixed` lets
+   * them see those before them in the row. Needs `capacity`.
+   */
+  packing?: (typeof PACKINGS)[number]
+  /** Tokens of a packed row. */
+  capacity?: number
+}
 
 /**
  * Puts examples into rows by best fit, the longest first: each goes into the fullest row that still has room. Rows and
@@ -31,10 +40,7 @@ export function packRows(lengths: readonly number[], capacity: number): number[]
  * Refuses packing that the model cannot take.
  * @throws UsageError `packing-contaminates`, `bad-value`
  */
-export function checkPacking(
-  contract: Contract,
-  { packing, capacity }: Pick<BatchOptions, 'packing' | 'capacity'>,
-): void {
+export function checkPacking(contract: Contract, { packing, capacity }: PackOptions): void {
   if (capacity === undefined) throw new UsageError('bad-value', 'packing needs the tokens of a row')
   if (contract.loss.kind !== 'causal-lm')
     throw new UsageError(

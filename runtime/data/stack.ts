@@ -2,7 +2,7 @@
 import { DropBPError, UsageError } from '../../src/errors.js'
 import { sizeOf, zeros, type HostTensor } from '../../src/host-tensor.js'
 import type { TensorSpec } from '../../src/manifest.js'
-import type { PackedRow } from './collate.js'
+import type { PackedRow } from './example.js'
 
 /** Class numbers [rows], or regression targets [rows, …]. */
 export function fillValues(spec: TensorSpec, rows: readonly PackedRow[]): HostTensor {

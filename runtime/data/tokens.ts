@@ -3,22 +3,13 @@ import { DropBPError, IOError, UsageError } from '../../src/errors.js'
 import { isTokens, tokenSequence } from './sources/arrays.js'
 import { bin } from './sources/bin.js'
 import { openNpy } from './sources/npy.js'
-import type { SourceOptions, TextFile, TokenSequence } from './sources/source.js'
+import type { SourceOptions, TextFile, Tokens, TokenSequence } from './sources/source.js'
 import { text } from './sources/text.js'
 import { openTokenizer, type TextTokenizer } from './tokenizer.js'
-
-/** A sequence of token numbers. */
-export type Tokens = Uint8Array | Uint16Array | Uint32Array | Int32Array
 
 export interface TokenOptions extends SourceOptions {
   /** A `tokenizer.json`, or `bytes` for one token a byte. Needed for text only. */
   tokenizer?: string
-}
-
-/** 64-bit tokens as 32-bit ones; what does not fit becomes −1, which every range check refuses. */
-export function narrow(values: Tokens | BigInt64Array | BigUint64Array): Tokens {
-  if (!(values instanceof BigInt64Array || values instanceof BigUint64Array)) return values
-  return Int32Array.from(values as BigInt64Array, (x) => (x >= 0n && x < 0x80000000n ? Number(x) : -1))
 }
 
 /**

@@ -1,7 +1,8 @@
 /** Windows of a token sequence: how plain text and token files train a causal language model. */
 import type { Dataset, Example } from './example.js'
 import type { TokenSequence } from './sources/source.js'
-import { tokensInMemory, type Tokens } from './tokens.js'
+import type { Tokens } from './sources/source.js'
+import { tokensInMemory } from './tokens.js'
 
 /** Consecutive, non-overlapping windows of a token sequence; a shorter rest is left out. Every token is its own label. */
 export class TokenWindows implements Dataset {

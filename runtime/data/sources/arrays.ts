@@ -1,9 +1,8 @@
 /** Arrays in files, read row by row: as one token sequence, or as records of tensors. */
 import { IOError } from '../../../src/errors.js'
 import { bytesOf, elementBytes, sizeOf, zeros, type HostTensor } from '../../../src/host-tensor.js'
-import { narrow, type Tokens } from '../tokens.js'
 import type { RandomAccessFile } from './file.js'
-import type { Row, Rows, TokenSequence } from './source.js'
+import type { Row, Rows, TokenSequence, Tokens } from './source.js'
 
 /** A row-major, little-endian array at a place of a file. */
 export class FileArray {
@@ -76,4 +75,10 @@ export function arrayRows(arrays: ReadonlyMap<string, FileArray>, where: string)
     where: (i) => `${where}: row ${i}`,
     close: () => new Set([...arrays.values()].map((a) => a.source)).forEach((source) => source.close()),
   }
+}
+
+/** 64-bit tokens as 32-bit ones; what does not fit becomes −1, which every range check refuses. */
+function narrow(values: Tokens | BigInt64Array | BigUint64Array): Tokens {
+  if (!(values instanceof BigInt64Array || values instanceof BigUint64Array)) return values
+  return Int32Array.from(values as BigInt64Array, (x) => (x >= 0n && x < 0x80000000n ? Number(x) : -1))
 }

@@ -1,6 +1,4 @@
 /** What a data file holds, before a tokenizer or a task has seen it. */
-import type { Tokens } from '../tokens.js'
-
 /** Names a place in messages. Finding the place out may take reading a file, so it is told when it is needed. */
 export interface Where {
   toString(): string
@@ -21,6 +19,9 @@ export interface Rows {
   where(i: number): string
   close(): void
 }
+
+/** A sequence of token numbers. */
+export type Tokens = Uint8Array | Uint16Array | Uint32Array | Int32Array
 
 /** One long sequence of token numbers. */
 export interface TokenSequence {
