@@ -49,7 +49,7 @@ function refuseUnsupported(model: Model, table: OpTable): void {
     'unsupported-operator',
     `the compiler has no definition of ${found.size === 1 ? 'an operator' : `${found.size} operators`} of this model:\n` +
       `${lines.join('\n')}\n` +
-      'Export the model without them, or define them: { infer, grad } in src/ops, or table.with({ ... }) from a program.',
+      'Export the model without them, or define them: dropbp-compile --rules <module>, or table.with({ ... }) from a program.',
   )
 }
 
@@ -76,7 +76,8 @@ const NODES_NAMED = 5
 function describeNodes(nodes: readonly Node[]): string {
   const named = nodes.slice(0, NODES_NAMED).map((node) => {
     const scope = moduleScope(node)
-    return `"${node.name}"${scope ? ` in ${scope}` : ''}`
+    const name = node.name ? `"${node.name}"` : `unnamed, of output "${node.outputs[0]?.name}"`
+    return `${name}${scope ? ` in ${scope}` : ''}`
   })
   if (nodes.length > NODES_NAMED) named.push(`${nodes.length - NODES_NAMED} more`)
   return `${nodes.length} node${nodes.length === 1 ? '' : 's'}: ${named.join(', ')}`

@@ -131,5 +131,5 @@ function describe(bytes: Uint8Array): string {
   if (start.startsWith('PK'))
     return 'it is a zip archive (PyTorch checkpoints are); export the model to ONNX first'
   if (/^\s*[<{[]/.test(start)) return 'it is text (JSON, HTML or the like)'
-  return 'its bytes are no ModelProto'
+  return 'its bytes are no ModelProto; give the file that the framework exported'
 }

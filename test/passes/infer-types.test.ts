@@ -61,7 +61,7 @@ describe('infer-types', () => {
     const ctx = contextOf(
       parseModel(`g (float[2] x) => (float[2] y) {
         ["/up/sample"] a = my.Sample (x)
-        ["n2"] b = my.Sample (a)
+        b = my.Sample (a)
         ["/head/odd/Strange"] c = Strange (b)
         y = Neg (c)
       }`),
@@ -71,9 +71,9 @@ describe('infer-types', () => {
     expect(run).toThrow(CompileError)
     expect(run).toThrowErrorMatchingInlineSnapshot(`
       [CompileError: the compiler has no definition of 2 operators of this model:
-        my::Sample: 2 nodes: "/up/sample" in up, "n2"
+        my::Sample: 2 nodes: "/up/sample" in up, unnamed, of output "b"
         Strange: 1 node: "/head/odd/Strange" in head.odd
-      Export the model without them, or define them: { infer, grad } in src/ops, or table.with({ ... }) from a program.]
+      Export the model without them, or define them: dropbp-compile --rules <module>, or table.with({ ... }) from a program.]
     `)
   })
 
