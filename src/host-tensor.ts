@@ -1,6 +1,6 @@
 /** Host tensors: typed arrays with a type and a shape, as ONNX Runtime's JavaScript bindings hold them. */
 import { DropBPError } from './errors.js'
-import { halfToNumber, numberToBfloat16, numberToHalf } from './tensor.js'
+import { halfToNumber, numberToBfloat16, numberToHalf, type Tensor } from './tensor.js'
 
 /** Arrays that hold tensor elements; float16 and bfloat16 are kept as their bits. */
 export type TypedArray =
@@ -63,6 +63,13 @@ export function scalar(dtype: 'float32' | 'float64' | 'bool', value: number | bo
 /** An int64 scalar tensor of an integer. */
 export function int64(value: number): HostTensor {
   return { dtype: 'int64', shape: [], data: BigInt64Array.of(BigInt(value)) }
+}
+
+/** A copy of a model's tensor. */
+export function hostOf(tensor: Tensor): HostTensor {
+  const host = zeros(tensor.dtype, tensor.shape)
+  bytesOf(host).set(tensor.bytes())
+  return host
 }
 
 /** The bytes of a tensor, shared with it. */

@@ -15,7 +15,7 @@ import { affine, reshape, sameValues, transpose, type Mapping } from './layout.j
 import type { CompiledModel } from '../manifest.js'
 import { SafetensorsFile, writeSafetensors } from '../../src/safetensors.js'
 import type { TrainingState } from '../training/state.js'
-import { bytesOf, converted, zeros, type HostTensor } from '../../src/host-tensor.js'
+import { bytesOf, converted, hostOf, type HostTensor } from '../../src/host-tensor.js'
 
 /**
  * Writes the source model with the trained weights in place of its own; everything else stays as it was, but that a Dropout
@@ -64,7 +64,7 @@ export function exportParameters(
     ? initializersByName(loadModel(locateSource(compiled, source)))
     : undefined
   const tensors = specs.map((spec): [string, HostTensor] => {
-    const value = trained.get(spec.name) ?? fromTensor(frozen!.get(spec.source.initializer)![0]!.data!)
+    const value = trained.get(spec.name) ?? hostOf(frozen!.get(spec.source.initializer)![0]!.data!)
     return [spec.name, frameworkLayout(spec)(converted(value, spec.source.dtype ?? value.dtype))]
   })
   replaceFile(file, (sink) => writeSafetensors(sink, tensors, { format: 'pt' }))
@@ -137,7 +137,7 @@ function initializersByName(model: Model): Initializers {
  * folded expression is never guessed.
  */
 function mappingOf(spec: ParameterSpec, start: HostTensor, value: Value): Mapping {
-  const original = converted(fromTensor(value.data!), start.dtype)
+  const original = converted(hostOf(value.data!), start.dtype)
   const same: Mapping = (t) => t
   const candidates: Mapping[] = start.shape.length === 2 ? [same, transpose] : [same]
   if (start.data.length === original.data.length) candidates.push(reshape(original.shape))
@@ -169,12 +169,6 @@ function mismatch(spec: ParameterSpec, why: string): DropBPError {
 /** Trained values in the element type that the initializer has. */
 function rounded(trained: HostTensor, value: Value): Tensor {
   return toTensor(converted(trained, value.data!.dtype))
-}
-
-function fromTensor(tensor: Tensor): HostTensor {
-  const host = zeros(tensor.dtype, tensor.shape)
-  bytesOf(host).set(tensor.bytes())
-  return host
 }
 
 function toTensor(host: HostTensor): Tensor {

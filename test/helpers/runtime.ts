@@ -2,12 +2,12 @@
 import * as ort from 'onnxruntime-node'
 import { lowerModel } from '../../passes/lower.js'
 import { cloneModel } from '../../src/clone.js'
+import { hostOf } from '../../src/host-tensor.js'
 import type { Model } from '../../src/ir.js'
 import { encodeModel } from '../../src/onnx/index.js'
 import type { NdArray } from '../../src/op.js'
 import { standardOps } from '../../src/ops/index.js'
 import { halfToNumber, Tensor } from '../../src/tensor.js'
-import type { DType } from '../../src/types.js'
 
 /** A session of a copy of the model with the project's own operators lowered. */
 export async function session(model: Model): Promise<ort.InferenceSession> {
@@ -16,27 +16,10 @@ export async function session(model: Model): Promise<ort.InferenceSession> {
   return ort.InferenceSession.create(encodeModel(lowered), { intraOpNumThreads: 1, logSeverityLevel: 4 })
 }
 
-const ARRAYS: Partial<Record<DType, new (buffer: ArrayBuffer) => ArrayBufferView>> = {
-  float32: Float32Array,
-  float64: Float64Array,
-  float16: Uint16Array,
-  int8: Int8Array,
-  int16: Int16Array,
-  int32: Int32Array,
-  int64: BigInt64Array,
-  uint8: Uint8Array,
-  uint16: Uint16Array,
-  uint32: Uint32Array,
-  uint64: BigUint64Array,
-  bool: Uint8Array,
-}
-
 /** @throws where the bindings have no tensors of this element type */
 export function tensorOf({ dtype, shape, data }: NdArray): ort.Tensor {
-  const Data = ARRAYS[dtype]
-  if (!Data) throw new Error(`onnxruntime-node has no ${dtype} tensors`)
-  const bytes = Tensor.of(dtype, shape, data).bytes()
-  return new ort.Tensor(dtype as 'float32', new Data(bytes.slice().buffer) as Float32Array, shape)
+  const host = hostOf(Tensor.of(dtype, shape, data))
+  return new ort.Tensor(dtype as 'float32', host.data as Float32Array, shape)
 }
 
 /** The elements as numbers. */
