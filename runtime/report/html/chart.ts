@@ -68,7 +68,9 @@ type Scale = ((value: number) => number) & { ticks: (count?: number) => number[]
 
 function valueScale(values: readonly number[], { from, logarithmic, target }: ChartOptions): Scale {
   const all = target ? [...values, target.value] : values
-  const [low, high] = [Math.min(...all), Math.max(...all)]
+  // Not spread into arguments: a long training has more steps than a call can take.
+  const low = all.reduce((a, b) => Math.min(a, b), Infinity)
+  const high = all.reduce((a, b) => Math.max(a, b), -Infinity)
   if (logarithmic && low > 0) return scaleLog([low, high * 1.0001], [BOTTOM, TOP]).nice()
   const bottom = Math.min(from ?? low, low)
   return scaleLinear([bottom, high > bottom ? high : bottom + 1], [BOTTOM, TOP]).nice(5)

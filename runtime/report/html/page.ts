@@ -55,7 +55,7 @@ function tiles(history: History): string[] {
     [
       'peak memory',
       steps.length > 0
-        ? `${Math.round(Math.max(...steps.map((s) => s.memory)) / 2 ** 20).toLocaleString('en')} MiB`
+        ? `${Math.round(steps.reduce((most, s) => Math.max(most, s.memory), 0) / 2 ** 20).toLocaleString('en')} MiB`
         : undefined,
     ],
     ['steps skipped, not finite', skipped > 0 ? String(skipped) : undefined],
