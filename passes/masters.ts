@@ -1,6 +1,6 @@
 /** float32 masters of half-precision weights, where the arithmetic stays in the half type. */
 import { Builder } from '../src/builder.js'
-import { Node, Value } from '../src/ir.js'
+import { Value } from '../src/ir.js'
 import { prepareInitializer } from '../src/infer.js'
 import { widened } from '../src/tensor.js'
 import { tensorType } from '../src/types.js'
@@ -39,10 +39,7 @@ function addMaster({ model, table }: CompileContext, p: Parameter): void {
   prepareInitializer(master)
   const cast = new Builder(model, graph, table).cast(master, narrow.type!.dtype)
   cast.name = `${p.name}_${narrow.type!.dtype}`
-  for (const { user, index } of [...narrow.uses]) {
-    if (user instanceof Node) user.setInput(index, cast)
-    else user.setOutput(index, cast)
-  }
+  narrow.replaceAllUsesWith(cast)
   graph.removeInitializer(narrow)
   p.value = master
 }

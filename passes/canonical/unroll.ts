@@ -4,6 +4,7 @@ import type { ValueMap } from '../../src/clone.js'
 import { prepareInitializer } from '../../src/infer.js'
 import type { Graph, Node, Value } from '../../src/ir.js'
 import { Layout } from '../../src/ops/control/layout.js'
+import { normalizeAxis } from '../../src/ops/support/shapes.js'
 import { nestedGraphs } from '../../src/order.js'
 import { Tensor } from '../../src/tensor.js'
 import { staticShape } from '../../src/types.js'
@@ -112,7 +113,7 @@ export class Unrolling {
     const { layout, node } = this
     const { b } = this.ctx
     const axis = node.ints('scan_output_axes')?.[j] ?? 0
-    if (stack.length === 0) return emptyStack(layout.body.outputs[layout.scanResultAt(j)]!, axis, b)
+    if (stack.length === 0) return emptyStack(node, layout.body.outputs[layout.scanResultAt(j)]!, axis, b)
     const ordered = node.ints('scan_output_directions')?.[j] === 1 ? [...stack].reverse() : stack
     const parts = ordered.map((v) => b.emit('Unsqueeze', [v, b.ints([axis])]))
     return parts.length === 1 ? parts[0]! : b.emit('Concat', parts, { axis })
@@ -152,10 +153,11 @@ export class Unrolling {
   }
 }
 
-function emptyStack(like: Value, axis: number, b: Builder): Value | undefined {
+function emptyStack(node: Node, like: Value, axis: number, b: Builder): Value | undefined {
   const shape = staticShape(like.type)
   if (!shape) return undefined
-  const value = b.graph.addInitializer('none', Tensor.of(like.type!.dtype, shape.toSpliced(axis, 0, 0), []))
+  const at = normalizeAxis(node, axis, shape.length + 1)
+  const value = b.graph.addInitializer('none', Tensor.of(like.type!.dtype, shape.toSpliced(at, 0, 0), []))
   prepareInitializer(value)
   return value
 }

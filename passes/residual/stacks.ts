@@ -15,13 +15,15 @@ export interface Member {
  */
 export function groupStacks<T extends Member>(members: readonly T[], order: Iterable<Node>): T[] {
   const stacks = [...new Set(members.map((m) => m.stack))]
+  if (stacks.length < 2) return [...members]
   const sources = sourcesOf(members, order)
   const feeds = (a: string, b: string): boolean => a !== b && sources.get(b)!.has(a)
-  if (stacks.some((a) => stacks.some((b) => feeds(a, b) && feeds(b, a)))) return [...members]
   const placed: string[] = []
   while (placed.length < stacks.length) {
     const open = stacks.filter((s) => !placed.includes(s))
-    placed.push(open.find((s) => !open.some((other) => feeds(other, s)))!)
+    const next = open.find((s) => !open.some((other) => feeds(other, s)))
+    if (next === undefined) return [...members]
+    placed.push(next)
   }
   return placed.flatMap((stack) => members.filter((m) => m.stack === stack))
 }
