@@ -74,7 +74,7 @@ function evaluateNode(node: Node, arrays: Arrays, table: OpTable): readonly NdAr
   if (!evaluate) {
     throw new CompileError(
       'not-evaluable',
-      `${node.qualifiedOp} (node "${node.name}") has no reference semantics; add \`evaluate\` to its definition in src/ops/`,
+      `${node.qualifiedOp} (node "${node.name}") has no reference semantics; add \`evaluate\` to its definition (src/ops, or the module of --rules)`,
     )
   }
   return evaluate(node, operands)

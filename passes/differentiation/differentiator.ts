@@ -79,7 +79,7 @@ export class Differentiator {
     throw new CompileError(
       'no-gradient',
       `${node.qualifiedOp} (node "${node.name}") lies between a trainable parameter and the loss and has no gradient rule; ` +
-        `freeze the parameters before it with --freeze, or add \`grad\` to its definition in src/ops/`,
+        `freeze the parameters before it with --freeze, or add \`grad\` to its definition (src/ops, or the module of --rules)`,
     )
   }
 
