@@ -1,12 +1,11 @@
 /** The main thread of a training: signals, the terminal, and the thread that does the work. */
 import fs from 'node:fs'
 import { Worker } from 'node:worker_threads'
-import { prepareData } from './data.js'
 import type { TrainCommand } from './flags.js'
-import { runJob, type OpenData, type Outcome } from './job.js'
+import type { OpenData, Outcome } from './job.js'
 import { makeReporter } from './report.js'
 import type { Reporter } from './reporter.js'
-import { errorOf, type TrainerMessage, type TrainerThreadData } from './threads/messages.js'
+import { errorOf, stopSignal, type TrainerMessage, type TrainerThreadData } from './threads/messages.js'
 
 /** Exit codes of a training that a signal ended: 128 + its number, as shells expect. */
 const INTERRUPTED = { SIGINT: 130, SIGTERM: 143 } as const
@@ -36,20 +35,19 @@ export async function train(command: TrainCommand): Promise<number> {
   }
 }
 
-/** In a thread of its own where the built files are there; else, run from sources, in this one. */
-function work(
+/**
+ * In a thread of its own where the built files are there; else, run from sources, in this one. What trains is loaded by the
+ * thread that does.
+ */
+async function work(
   command: TrainCommand,
   reporter: Reporter,
   stop: Int32Array<SharedArrayBuffer>,
 ): Promise<Outcome> {
   const file = new URL('./threads/trainer-thread.js', import.meta.url)
   if (fs.existsSync(file)) return inThread(file, { command, stop }, reporter)
-  const signal = {
-    get aborted(): boolean {
-      return Atomics.load(stop, 0) !== 0
-    },
-  }
-  return runJob(command, { reporter, signal, openData: openDataHere })
+  const { runJob } = await import('./job.js')
+  return runJob(command, { reporter, signal: stopSignal(stop), openData: openDataHere })
 }
 
 function inThread(file: URL, workerData: TrainerThreadData, reporter: Reporter): Promise<Outcome> {
@@ -68,6 +66,7 @@ function inThread(file: URL, workerData: TrainerThreadData, reporter: Reporter):
 }
 
 const openDataHere: OpenData = async (compiled, settings, out, position) => {
+  const { prepareData } = await import('./data.js')
   const data = await prepareData(compiled, settings, out)
   if (position) data.train.seek(position)
   return { ...data, close: () => Promise.resolve() }

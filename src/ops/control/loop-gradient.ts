@@ -7,6 +7,7 @@ import { Graph, Value, type Node } from '../../ir.js'
 import type { GradContext, GradRule } from '../../op.js'
 import { withNested } from '../../order.js'
 import { isFloat } from '../../types.js'
+import { lazy } from '../support/emit.js'
 import { Layout } from './layout.js'
 import { readThrough } from './nested.js'
 import { Stacks } from './stacks.js'
@@ -51,7 +52,7 @@ class BackwardLoop {
       ? new LoopWalker(
           g.b,
           this.b,
-          once(() => this.lengthOf(iteration)),
+          lazy(() => this.lengthOf(iteration)),
         )
       : new ScanWalker(g.b, this.b)
   }
@@ -183,9 +184,4 @@ function changingShape(loop: Node, value: Value): CompileError {
       'change from one iteration to the next, so that its values cannot be kept for the backward; ' +
       'freeze the parameters up to it with --freeze, or export the model for a fixed number of iterations',
   )
-}
-
-function once<T extends object>(make: () => T): () => T {
-  let made: T | undefined
-  return () => (made ??= make())
 }

@@ -1,7 +1,7 @@
 /** Nested graphs of control-flow operators: what a backward graph reads of its forward one, and results. */
 import { Graph, Node, Value, type Model } from '../../ir.js'
 import type { Builder } from '../../builder.js'
-import { nestedGraphs } from '../../order.js'
+import { allGraphs } from '../../order.js'
 import type { Dim } from '../../types.js'
 
 /** The nested graph in an attribute, where there is one. */
@@ -77,8 +77,7 @@ function* readsOf(user: Node | Graph): Iterable<Read> {
 }
 
 function usersIn(graph: Graph): (Node | Graph)[] {
-  const graphs = [graph, ...[...graph.nodes].flatMap(nestedGraphs)]
-  return graphs.flatMap((g) => [...g.nodes, g])
+  return allGraphs(graph).flatMap((g) => [...g.nodes, g])
 }
 
 function moveToMain(value: Value, main: Graph): void {

@@ -39,3 +39,12 @@ export function errorOf({ code, kind, message, stack }: Failure): Error {
   if (code !== undefined) return new DropBPError(code, message, kind)
   return Object.assign(new Error(message), stack === undefined ? {} : { stack })
 }
+
+/** Aborted once the main thread has set the shared number. */
+export function stopSignal(stop: Int32Array): { readonly aborted: boolean } {
+  return {
+    get aborted() {
+      return Atomics.load(stop, 0) !== 0
+    },
+  }
+}

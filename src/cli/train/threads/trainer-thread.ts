@@ -5,6 +5,7 @@ import type { Reporter } from '../reporter.js'
 import { openDataThread } from './data-client.js'
 import {
   failureOf,
+  stopSignal,
   type Ending,
   type Report,
   type TrainerMessage,
@@ -28,15 +29,11 @@ const reporter: Reporter = {
   close: forward('close'),
 }
 
-const signal = {
-  get aborted(): boolean {
-    return Atomics.load(stop, 0) !== 0
-  },
-}
-
 async function work(): Promise<Ending> {
   try {
-    return { outcome: await runJob(command, { reporter, signal, openData: openDataThread }) }
+    return {
+      outcome: await runJob(command, { reporter, signal: stopSignal(stop), openData: openDataThread }),
+    }
   } catch (error) {
     return { failure: failureOf(error) }
   }
