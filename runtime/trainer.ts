@@ -23,6 +23,7 @@ import type {
 import { fit } from './training/fit.js'
 import { checkHyperparameters, TrainingGraph } from './training/graph.js'
 import { resolveGroups, type PerParameter } from './training/groups.js'
+import { globalNorm } from './training/norms.js'
 import { LossScale } from './training/loss-scale.js'
 import { Progress } from './training/progress.js'
 import { TrainingState } from './training/state.js'
@@ -102,7 +103,7 @@ export class Trainer {
     this.handler.setProgress(this.step, this.options.steps)
     const learningRate = this.schedule(this.step)
     const { loss, scale, ...report } = await this.accumulator.run(batches, masks)
-    const gradientNorm = Number.isFinite(loss) ? this.accumulator.gradients.norm() * scale : NaN
+    const gradientNorm = Number.isFinite(loss) ? scale * (await this.gradientNorm()) : NaN
     const skipped = !Number.isFinite(loss) ? 'loss' : !Number.isFinite(gradientNorm) ? 'gradient' : null
     if (!skipped) await this.update(learningRate, scale, gradientNorm)
     const tokens = batches.reduce((n, b) => n + countedTokens(b), 0)
@@ -211,6 +212,10 @@ export class Trainer {
   /** Frees the sessions. */
   async release(): Promise<void> {
     await this.graph.release()
+  }
+
+  private async gradientNorm(): Promise<number> {
+    return globalNorm(await this.graph.squaredNorms(this.accumulator.gradients))
   }
 
   /** Scales by `scale` (the micro-batches' weights), clips by c = min(1, clipNorm / (norm + 1e-6)), and updates. */

@@ -90,7 +90,7 @@ export class Accumulator {
   /** Squared gradient norms of one batch under a mask; nothing that training depends on changes. */
   async measure(batch: Batch, mask: Mask): Promise<readonly number[]> {
     await this.graph.backward(this.state, batch, mask, this.scratch, { loss: this.lossScale.value })
-    return this.scratch.squaredNorms()
+    return this.graph.squaredNorms(this.scratch)
   }
 
   private async pass(i: number, batch: Batch, mask: Mask, weight: number): Promise<number> {
@@ -102,7 +102,7 @@ export class Accumulator {
       ...(this.compiled.manifest.dropout && { dropoutSeed: this.handler.drawSeed() }),
     }
     const loss = await this.graph.backward(this.state, batch, mask, target, factors)
-    if (this.options.observe) this.handler.observe(target.squaredNorms())
+    if (this.options.observe) this.handler.observe(await this.graph.squaredNorms(target))
     if (i > 0) this.gradients.accumulate(this.scratch, weight)
     return loss
   }

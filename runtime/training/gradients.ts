@@ -52,18 +52,6 @@ export class GradientSet {
     this.forEachPresent((data) => scaleBy(data, factor))
   }
 
-  /** Euclidean norm over all present gradients together; NaN or infinite where an element is. */
-  norm(): number {
-    return Math.sqrt(this.squaredNorms().reduce((a, b) => a + b, 0))
-  }
-
-  /** Squared norm of each parameter's gradient; zero where it is absent. */
-  squaredNorms(): number[] {
-    const norms = this.parameters.map(() => 0)
-    this.forEachPresent((data, i) => void (norms[i] = sumOfSquares(data)))
-    return norms
-  }
-
   private forEachPresent(visit: (data: Float32Array | Float64Array, i: number) => void): void {
     this.parameters.forEach(({ name }, i) => {
       if (this.present[i]) visit(writable(this.buffers[i]!, name), i)
@@ -99,8 +87,8 @@ function scaleBy(target: Float32Array | Float64Array, factor: number): void {
   for (let i = 0; i < target.length; i++) target[i]! *= factor
 }
 
-/** In float64, with four chains, so that additions overlap. */
-function sumOfSquares(x: Float32Array | Float64Array): number {
+/** Sum of squares in float64, with four chains, so that additions overlap. */
+export function sumOfSquares(x: Float32Array | Float64Array): number {
   let a = 0
   let b = 0
   let c = 0

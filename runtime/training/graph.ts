@@ -4,6 +4,7 @@ import { UsageError } from '../../src/errors.js'
 import { batchFeeds, type Batch } from '../data/batch.js'
 import { withVectors } from './groups.js'
 import type { GradientSet } from './gradients.js'
+import { SquaredNorms } from './norms.js'
 import type { CompiledModel } from '../manifest.js'
 import { Presence, type Mask } from '../dropbp/presence.js'
 import { openSession, type Session, type SessionFactory, type SessionOptions } from '../session.js'
@@ -44,6 +45,7 @@ export class TrainingGraph {
     private readonly compiled: CompiledModel,
     private readonly training: Session,
     private readonly optimizer: Session,
+    private readonly norms: SquaredNorms,
     private readonly open: (model: 'eval') => Promise<Session>,
   ) {
     this.presence = new Presence(compiled.manifest)
@@ -66,7 +68,8 @@ export class TrainingGraph {
     const optimizer = vectors
       ? await factory(file, { spin: false, ...options }, withVectors(file, manifest))
       : await make('optimizer', { spin: false })
-    return new TrainingGraph(compiled, training, optimizer, () => make('eval', { spin: false }))
+    const norms = new SquaredNorms(factory, options)
+    return new TrainingGraph(compiled, training, optimizer, norms, () => make('eval', { spin: false }))
   }
 
   /** Computes the gradients that the mask leaves present into `into`, and returns the loss. */
@@ -108,6 +111,11 @@ export class TrainingGraph {
     state.advance(gradients)
   }
 
+  /** Squared norm of each parameter's gradient; zero where it is absent. */
+  squaredNorms(gradients: GradientSet): Promise<number[]> {
+    return this.norms.of(gradients)
+  }
+
   /** The loss of a batch, without gradients, and what else the evaluation graph tells. */
   async loss(state: TrainingState, batch: Batch): Promise<Measured> {
     const { manifest } = this.compiled
@@ -123,7 +131,7 @@ export class TrainingGraph {
   }
 
   async release(): Promise<void> {
-    await Promise.all([this.training, this.optimizer, this.evaluation].map((s) => s?.release()))
+    await Promise.all([this.training, this.optimizer, this.evaluation, this.norms].map((s) => s?.release()))
   }
 }
 

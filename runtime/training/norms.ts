@@ -1,0 +1,62 @@
+/** Norms of gradients, as a small graph of their own: ONNX Runtime sums on all threads, which JavaScript cannot. */
+import { encodeModel } from '../../src/onnx/index.js'
+import { parseModel } from '../../src/text.js'
+import { floatsOf, sizeOf, type HostTensor } from '../../src/host-tensor.js'
+import type { Session, SessionFactory, SessionOptions } from '../session.js'
+import { sumOfSquares, type GradientSet } from './gradients.js'
+
+/** Squared norms of the rows in the tensor's type, their sum in float64. */
+const GRAPH = `<ir_version: 8, opset_import: ["" : 18]>
+squared_norm (float[rows, columns] x) => (double squared_norm) <int64[1] last = {1}> {
+  of_row = ReduceSumSquare <keepdims = 0> (x, last)
+  wide = Cast <to = 11> (of_row)
+  squared_norm = ReduceSum <keepdims = 0> (wide)
+}`
+
+/** Elements below which a run of the graph takes longer than the sum. */
+const SMALL = 2 ** 16
+
+/** Squared norms of gradients; the session is made when a gradient is first large enough for it. */
+export class SquaredNorms {
+  private session: Promise<Session> | undefined
+
+  constructor(
+    private readonly factory: SessionFactory,
+    private readonly options: SessionOptions,
+  ) {}
+
+  /** Squared norm of each parameter's gradient; zero where it is absent. */
+  async of(gradients: GradientSet): Promise<number[]> {
+    const norms: number[] = []
+    for (const i of gradients.parameters.keys()) norms.push(await this.ofOne(gradients.get(i)))
+    return norms
+  }
+
+  async release(): Promise<void> {
+    await (await this.session)?.release()
+  }
+
+  private async ofOne(gradient: HostTensor | undefined): Promise<number> {
+    if (!gradient) return 0
+    if (gradient.dtype !== 'float32' || gradient.data.length < SMALL) return sumOfSquares(floatsOf(gradient))
+    this.session ??= this.factory(
+      'squared norm',
+      { ...this.options, spin: false },
+      encodeModel(parseModel(GRAPH)),
+    )
+    const session = await this.session
+    const { squared_norm } = await session.run({ x: asMatrix(gradient) }, { squared_norm: null })
+    return floatsOf(squared_norm!)[0]!
+  }
+}
+
+/** The same elements as rows of the last dimension. */
+function asMatrix({ dtype, shape, data }: HostTensor): HostTensor {
+  const columns = shape.at(-1) ?? 1
+  return { dtype, shape: [sizeOf(shape) / columns, columns], data }
+}
+
+/** Euclidean norm of all gradients together; NaN or infinite where an element is. */
+export function globalNorm(squaredNorms: readonly number[]): number {
+  return Math.sqrt(squaredNorms.reduce((a, b) => a + b, 0))
+}
