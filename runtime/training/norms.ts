@@ -1,13 +1,16 @@
 /** Norms of gradients, as a small graph of their own: ONNX Runtime sums on all threads, which JavaScript cannot. */
 import { encodeModel } from '../../src/onnx/index.js'
 import { parseModel } from '../../src/text.js'
-import { floatsOf, sizeOf, type HostTensor } from '../../src/host-tensor.js'
+import { floatsOf, type HostTensor } from '../../src/host-tensor.js'
 import type { Session, SessionFactory, SessionOptions } from '../session.js'
 import { sumOfSquares, type GradientSet } from './gradients.js'
 
+/** Elements summed in float32, before float64 takes over. */
+const COLUMNS = 1024
+
 /** Squared norms of the rows in the tensor's type, their sum in float64. */
 const GRAPH = `<ir_version: 8, opset_import: ["" : 18]>
-squared_norm (float[rows, columns] x) => (double squared_norm) <int64[1] last = {1}> {
+squared_norm (float[rows, ${COLUMNS}] x) => (double squared_norm) <int64[1] last = {1}> {
   of_row = ReduceSumSquare <keepdims = 0> (x, last)
   wide = Cast <to = 11> (of_row)
   squared_norm = ReduceSum <keepdims = 0> (wide)
@@ -38,22 +41,19 @@ export class SquaredNorms {
 
   private async ofOne(gradient: HostTensor | undefined): Promise<number> {
     if (!gradient) return 0
-    if (gradient.dtype !== 'float32' || gradient.data.length < SMALL) return sumOfSquares(floatsOf(gradient))
+    const { dtype, data } = gradient
+    if (dtype !== 'float32' || data.length < SMALL) return sumOfSquares(floatsOf(gradient))
     this.session ??= this.factory(
       'squared norm',
       { ...this.options, spin: false },
       encodeModel(parseModel(GRAPH)),
     )
     const session = await this.session
-    const { squared_norm } = await session.run({ x: asMatrix(gradient) }, { squared_norm: null })
-    return floatsOf(squared_norm!)[0]!
+    const whole = data.length - (data.length % COLUMNS)
+    const x = { dtype, shape: [whole / COLUMNS, COLUMNS], data: data.subarray(0, whole) }
+    const { squared_norm } = await session.run({ x }, { squared_norm: null })
+    return floatsOf(squared_norm!)[0]! + sumOfSquares(floatsOf(gradient).subarray(whole))
   }
-}
-
-/** The same elements as rows of the last dimension. */
-function asMatrix({ dtype, shape, data }: HostTensor): HostTensor {
-  const columns = shape.at(-1) ?? 1
-  return { dtype, shape: [sizeOf(shape) / columns, columns], data }
 }
 
 /** Euclidean norm of all gradients together; NaN or infinite where an element is. */
