@@ -40,13 +40,12 @@ export async function prepareData(
     pad: { multiple: padMultiple, length: padLength },
   })
   writeLabels(data, out)
-  const { epochs, accumulate } = settings
-  const rows = data.train.rowsPerEpoch()
-  const perStep = data.train.batchSize * accumulate
+  const perStep = data.train.batchSize * settings.accumulate
   return {
     train: data.train,
     validation: data.validation,
-    steps: settings.steps ?? Math.max(1, Math.ceil((rows * epochs) / perStep)),
+    // Rows of an epoch are asked for only where the length is in epochs: with packing, that takes packing a sample.
+    steps: settings.steps ?? Math.max(1, Math.ceil((data.train.rowsPerEpoch() * settings.epochs) / perStep)),
     description: `${data.description}; ${perStep} rows a step`,
   }
 }
