@@ -52,11 +52,10 @@ export {
 } from './session.js'
 export { TrainingState } from './training/state.js'
 export { floatsOf, scalar, zeros, type HostTensor, type TypedArray } from '../src/host-tensor.js'
-export { Accumulator, MASK_PER, type Accumulated, type MaskPer } from './training/accumulator.js'
+export { Accumulator, type Accumulated } from './training/accumulator.js'
+export { DECAYED, MASK_PER, type Decayed, type MaskPer } from './training/choices.js'
 export {
-  DECAYED,
   resolveGroups,
-  type Decayed,
   type GroupOptions,
   type ParameterGroup,
   type PerParameter,

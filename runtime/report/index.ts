@@ -4,12 +4,16 @@ import { guarded } from '../../src/files.js'
 import type { TrainEvent } from '../training/events.js'
 import { csv } from './csv.js'
 import { History, recordOf, type RunFacts } from './history.js'
-import { html } from './html/sink.js'
 import { jsonl, readMetrics } from './jsonl.js'
 import type { OpenSink, Sink, SinkContext } from './sink.js'
-import { tensorboard } from './tensorboard/sink.js'
 
-export const SINKS = { jsonl, csv, tensorboard, html } satisfies Record<string, OpenSink>
+/** Kinds of file by name. What draws or encodes is loaded when such a file is opened. */
+export const SINKS = {
+  jsonl,
+  csv,
+  tensorboard: async (context) => (await import('./tensorboard/sink.js')).tensorboard(context),
+  html: async (context) => (await import('./html/sink.js')).html(context),
+} satisfies Record<string, OpenSink>
 
 /** Names of the kinds of file. */
 export type SinkName = keyof typeof SINKS
@@ -20,15 +24,19 @@ const FLUSH_SECONDS = 10
 /** Hands the events of a training to its sinks, and keeps their history, an earlier run's included. */
 export class Recorder {
   readonly history = new History()
-  readonly facts: RunFacts
-  private readonly sinks: Sink[]
+  private readonly sinks: Sink[] = []
   private flushed = performance.now()
 
-  constructor(context: SinkContext, names: readonly SinkName[]) {
-    this.facts = context.facts
-    guarded(context.directory, 'write', () => fs.mkdirSync(context.directory, { recursive: true }))
-    for (const record of readMetrics(context.directory, context.done)) this.history.add(record)
-    this.sinks = names.map((name) => SINKS[name](context))
+  private constructor(readonly facts: RunFacts) {}
+
+  /** Opens the files in the context's directory, which is made where there is none. */
+  static async open(context: SinkContext, names: readonly SinkName[]): Promise<Recorder> {
+    const { directory, facts, done } = context
+    const recorder = new Recorder(facts)
+    guarded(directory, 'write', () => fs.mkdirSync(directory, { recursive: true }))
+    for (const record of readMetrics(directory, done)) recorder.history.add(record)
+    for (const name of names) recorder.sinks.push(await SINKS[name](context))
+    return recorder
   }
 
   event(event: TrainEvent): void {

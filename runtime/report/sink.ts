@@ -17,4 +17,5 @@ export interface SinkContext {
   readonly done: number
 }
 
-export type OpenSink = (context: SinkContext) => Sink
+/** Opens a sink; one that needs a library of its own may load it first. */
+export type OpenSink = (context: SinkContext) => Sink | Promise<Sink>

@@ -4,14 +4,11 @@ import { checkBatch, countedLabels, type Batch } from '../data/batch.js'
 import type { DropBPHandler } from '../dropbp/handler.js'
 import type { Mask } from '../dropbp/presence.js'
 import type { CompiledModel } from '../manifest.js'
+import type { MaskPer } from './choices.js'
 import { GradientSet } from './gradients.js'
 import type { TrainingGraph } from './graph.js'
 import type { LossScale } from './loss-scale.js'
 import type { TrainingState } from './state.js'
-
-/** How masks are drawn over the micro-batches of a step. */
-export const MASK_PER = ['micro-batch', 'step'] as const
-export type MaskPer = (typeof MASK_PER)[number]
 
 export interface AccumulatorOptions {
   /** A mask for each micro-batch, as in the paper, or one for the whole step. */

@@ -6,7 +6,7 @@ import type { HandlerOptions } from '../dropbp/options.js'
 import type { Mask } from '../dropbp/presence.js'
 import type { ScheduleKind } from '../schedules/index.js'
 import type { SessionFactory, SessionOptions } from '../session.js'
-import type { MaskPer } from './accumulator.js'
+import type { MaskPer } from './choices.js'
 import type { GroupOptions } from './groups.js'
 import type { Hyperparameters } from './graph.js'
 

@@ -5,10 +5,7 @@ import type { Manifest } from '../../src/manifest.js'
 import { encodeModel, loadModel } from '../../src/onnx/index.js'
 import { tensorType } from '../../src/types.js'
 import { trainableParameters, type TrainableSpec } from '../dropbp/presence.js'
-
-/** What is decayed: matrices and larger, so neither biases nor the weights of norms; or everything. */
-export const DECAYED = ['matrices', 'all'] as const
-export type Decayed = (typeof DECAYED)[number]
+import type { Decayed } from './choices.js'
 
 /** Parameters that are trained otherwise than the rest; the first group that matches counts. */
 export interface ParameterGroup {

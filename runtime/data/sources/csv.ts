@@ -1,6 +1,6 @@
 /** Comma- and tab-separated values with a header line (RFC 4180), read by csv-parse. */
 import { Readable } from 'node:stream'
-import { CsvError, parse, type Info } from 'csv-parse'
+import type { Info } from 'csv-parse'
 import { IOError } from '../../../src/errors.js'
 import { decode, lineEnds, RandomAccessFile } from './file.js'
 import type { Row, Rows, SourceFormat } from './source.js'
@@ -10,7 +10,9 @@ export const csv: SourceFormat = { extensions: ['.csv'], open: (file) => open(fi
 
 export const tsv: SourceFormat = { extensions: ['.tsv'], open: (file) => open(file, '\t') }
 
+/** The parser is loaded here, so that only those who read such a file wait for it. */
 async function open(file: string, delimiter: string): Promise<Rows> {
+  const { CsvError } = await import('csv-parse')
   const source = RandomAccessFile.open(file)
   try {
     return await storeRows(records(source, delimiter), (line) => `${file}:${line}`)
@@ -24,6 +26,7 @@ async function open(file: string, delimiter: string): Promise<Rows> {
 
 /** All values are strings. */
 async function* records(source: RandomAccessFile, delimiter: string): AsyncGenerator<PlacedRow> {
+  const { parse } = await import('csv-parse')
   const parser = parse({
     delimiter,
     bom: true,

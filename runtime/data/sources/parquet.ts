@@ -1,6 +1,5 @@
 /** Apache Parquet, read by hyparquet, one row group at a time. */
-import { parquetMetadataAsync, parquetReadObjects, type AsyncBuffer, type FileMetaData } from 'hyparquet'
-import { compressors } from 'hyparquet-compressors'
+import type { AsyncBuffer, FileMetaData } from 'hyparquet'
 import { DropBPError, IOError } from '../../../src/errors.js'
 import { RandomAccessFile } from './file.js'
 import type { Row, SourceFormat } from './source.js'
@@ -23,7 +22,10 @@ export const parquet: SourceFormat = {
   },
 }
 
+/** The readers are loaded here, so that only those who read such a file wait for them. */
 async function* records(source: RandomAccessFile): AsyncGenerator<PlacedRow> {
+  const { parquetMetadataAsync, parquetReadObjects } = await import('hyparquet')
+  const { compressors } = await import('hyparquet-compressors')
   const buffer: AsyncBuffer = {
     byteLength: source.size,
     slice: (start, end = source.size) => source.read(start, end).buffer,

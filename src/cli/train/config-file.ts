@@ -1,7 +1,6 @@
 /** Configuration files of `dropbp-train`, in YAML or JSON: the options by their names, and the model. */
 import fs from 'node:fs'
 import path from 'node:path'
-import { parseDocument, stringify } from 'yaml'
 import { UsageError } from '../../errors.js'
 import { guarded, replaceFile } from '../../files.js'
 import { didYouMean } from '../suggest.js'
@@ -23,8 +22,8 @@ const COMMAND_LINE_ONLY: readonly string[] = ['config', 'resume', 'force'] satis
  * file.
  * @throws IOError `missing-file`; UsageError `config-syntax`, `config-key`, `config-value`
  */
-export function readConfig(file: string): ConfigFile {
-  const entries = Object.entries(parse(file))
+export async function readConfig(file: string): Promise<ConfigFile> {
+  const entries = Object.entries(await parse(file))
   const config: ConfigFile = { settings: {} }
   const directory = path.dirname(path.resolve(file))
   for (const [key, value] of entries) {
@@ -36,7 +35,8 @@ export function readConfig(file: string): ConfigFile {
 }
 
 /** Writes the settings of a training, so that `--config` repeats it. */
-export function writeConfig(file: string, model: string, settings: GivenSettings): void {
+export async function writeConfig(file: string, model: string, settings: GivenSettings): Promise<void> {
+  const { stringify } = await import('yaml')
   const entries = Object.entries(settings)
     .filter(([name, value]) => value !== undefined && !COMMAND_LINE_ONLY.includes(name))
     .map(([name, value]) => [kebab(name), value] as const)
@@ -46,7 +46,8 @@ export function writeConfig(file: string, model: string, settings: GivenSettings
   replaceFile(file, (sink) => sink.write(new TextEncoder().encode(heading + text)))
 }
 
-function parse(file: string): Record<string, unknown> {
+async function parse(file: string): Promise<Record<string, unknown>> {
+  const { parseDocument } = await import('yaml')
   const text = guarded(file, 'read', () => fs.readFileSync(file, 'utf8'))
   const document = parseDocument(text, { prettyErrors: true })
   const [error] = document.errors

@@ -90,7 +90,7 @@ function numbers(text: string): number[] {
 
 const isList = ({ type }: Option): boolean => type === 'list' || type === 'numbers'
 
-function toCommand(given: Arguments): TrainCommand {
+async function toCommand(given: Arguments): Promise<TrainCommand> {
   const [model, ...rest] = given._
   if (rest.length > 0) throw usage(`one model at a time, not also ${rest.join(' ')}; data goes to --data`)
   const settings = Object.entries(given).flatMap(([name, value]) => {
@@ -102,7 +102,7 @@ function toCommand(given: Arguments): TrainCommand {
     return [[key, last] as const]
   })
   const flags = Object.fromEntries(settings) as GivenSettings
-  const file = flags.config === undefined ? { settings: {} } : readConfig(flags.config)
+  const file = flags.config === undefined ? { settings: {} } : await readConfig(flags.config)
   const named = model === undefined ? file.model : String(model)
   if (named === undefined) throw usage('name a compiled directory or an .onnx model')
   return { model: named, settings: { ...file.settings, ...flags } }

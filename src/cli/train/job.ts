@@ -100,7 +100,7 @@ class Job {
   async execute(): Promise<Outcome> {
     const { trainer, places, data, settings } = this
     if (places.from) trainer.resume(places.from)
-    writeConfig(path.join(places.out, 'config.yaml'), places.model, settings)
+    await writeConfig(path.join(places.out, 'config.yaml'), places.model, settings)
     this.context.reporter.start({
       model: places.model,
       sites: this.compiled.manifest.sites.length,
@@ -110,7 +110,7 @@ class Job {
       data: data.description,
       dropRate: settings.dropRate,
     })
-    this.recorder = this.openRecorder()
+    this.recorder = await this.openRecorder()
     try {
       await this.loop()
     } finally {
@@ -156,11 +156,11 @@ class Job {
     this.context.reporter.event(event)
   }
 
-  private openRecorder(): Recorder {
+  private openRecorder(): Promise<Recorder> {
     const { compiled, settings, data, places, trainer } = this
     const facts = factsOf(places.model, compiled.manifest, settings, data)
     const context = { directory: places.out, facts, done: trainer.step }
-    return new Recorder(context, sinkNames(settings.record))
+    return Recorder.open(context, sinkNames(settings.record))
   }
 
   private finish(): void {

@@ -61,8 +61,14 @@ function events(from: number, to: number): TrainEvent[] {
   ])
 }
 
-function record(directory: string, names: SinkName[], from: number, to: number, steps = 20): Recorder {
-  const recorder = new Recorder({ directory, facts: facts(steps), done: from }, names)
+async function record(
+  directory: string,
+  names: SinkName[],
+  from: number,
+  to: number,
+  steps = 20,
+): Promise<Recorder> {
+  const recorder = await Recorder.open({ directory, facts: facts(steps), done: from }, names)
   for (const event of events(from, to)) recorder.event(event)
   recorder.close()
   return recorder
@@ -71,9 +77,9 @@ function record(directory: string, names: SinkName[], from: number, to: number, 
 const read = (directory: string, file: string): string => fs.readFileSync(path.join(directory, file), 'utf8')
 
 describe('metrics.jsonl', () => {
-  it('is one event a line, masks as text, what is not finite as null', () => {
+  it('is one event a line, masks as text, what is not finite as null', async () => {
     const directory = temporaryDirectory()
-    record(directory, ['jsonl'], 0, 5)
+    await record(directory, ['jsonl'], 0, 5)
     const lines = read(directory, 'metrics.jsonl')
       .trim()
       .split('\n')
@@ -82,28 +88,28 @@ describe('metrics.jsonl', () => {
     expect(lines[2]).toMatchObject({ type: 'step', step: 3, loss: null, skipped: 'loss', masks: ['1000'] })
   })
 
-  it('goes on where a killed run was resumed: what came after the checkpoint is void, a half line too', () => {
+  it('goes on where a killed run was resumed: what came after the checkpoint is void, a half line too', async () => {
     const directory = temporaryDirectory()
-    record(directory, ['jsonl'], 0, 12)
+    await record(directory, ['jsonl'], 0, 12)
     fs.appendFileSync(path.join(directory, 'metrics.jsonl'), '{"type":"step","step":13,"lo')
-    const recorder = record(directory, ['jsonl'], 8, 20)
+    const recorder = await record(directory, ['jsonl'], 8, 20)
     const steps = readMetrics(directory).flatMap((r) => (r.type === 'step' ? [r.step] : []))
     expect(steps).toEqual(Array.from({ length: 20 }, (_, i) => i + 1))
     expect(recorder.history.steps).toHaveLength(20)
     expect(recorder.history.evaluations.map((e) => e.step)).toEqual([5, 10, 15, 20])
   })
 
-  it('starts anew for a new training', () => {
+  it('starts anew for a new training', async () => {
     const directory = temporaryDirectory()
-    record(directory, ['jsonl'], 0, 12)
-    record(directory, ['jsonl'], 0, 3)
+    await record(directory, ['jsonl'], 0, 12)
+    await record(directory, ['jsonl'], 0, 3)
     expect(readMetrics(directory)).toHaveLength(3)
   })
 })
 
-it('metrics.csv has a row for every step, with the validation after it', () => {
+it('metrics.csv has a row for every step, with the validation after it', async () => {
   const directory = temporaryDirectory()
-  record(directory, ['csv'], 0, 6)
+  await record(directory, ['csv'], 0, 6)
   const rows = read(directory, 'metrics.csv')
     .trim()
     .split('\n')
@@ -125,9 +131,9 @@ describe('TensorBoard', () => {
     expect(crc32c(new TextEncoder().encode('123456789'))).toBe(0xe3069283)
   })
 
-  it('files hold framed events with scalars', () => {
+  it('files hold framed events with scalars', async () => {
     const directory = temporaryDirectory()
-    record(directory, ['tensorboard'], 0, 5)
+    await record(directory, ['tensorboard'], 0, 5)
     const folder = path.join(directory, 'tensorboard')
     const [name, ...more] = fs.readdirSync(folder)
     expect(more).toEqual([])
@@ -199,9 +205,9 @@ function fieldsOf(bytes: Buffer): { field: number; value: number | Buffer }[] {
 }
 
 describe('report.html', () => {
-  it('stands alone: no script, nothing fetched, names escaped', () => {
+  it('stands alone: no script, nothing fetched, names escaped', async () => {
     const directory = temporaryDirectory()
-    record(directory, ['html'], 0, 20)
+    await record(directory, ['html'], 0, 20)
     const page = read(directory, 'report.html')
     expect(page).toContain('<h1>a &lt;small&gt; model</h1>')
     expect(page).not.toMatch(/<script|src=|href=|@import|url\(/)
@@ -218,15 +224,15 @@ describe('report.html', () => {
       expect(page).toContain(`<h2>${title}</h2>`)
   })
 
-  it('says so where nothing was recorded', () => {
+  it('says so where nothing was recorded', async () => {
     const directory = temporaryDirectory()
-    record(directory, ['html'], 0, 0)
+    await record(directory, ['html'], 0, 0)
     expect(read(directory, 'report.html')).toContain('Nothing was recorded.')
   })
 
-  it('stays small for long trainings', () => {
+  it('stays small for long trainings', async () => {
     const directory = temporaryDirectory()
-    record(directory, ['html'], 0, 20_000, 20_000)
+    await record(directory, ['html'], 0, 20_000, 20_000)
     expect(fs.statSync(path.join(directory, 'report.html')).size).toBeLessThan(3_000_000)
   })
 
@@ -242,9 +248,9 @@ describe('report.html', () => {
 
   it.skipIf(!browser)(
     'renders in a browser: every figure has its size, nothing overflows',
-    () => {
+    async () => {
       const directory = temporaryDirectory()
-      record(directory, ['html'], 0, 20)
+      await record(directory, ['html'], 0, 20)
       const page = path.join(directory, 'report.html')
       const probe = path.join(directory, 'probe.html')
       // The page with a script that measures what was laid out.
@@ -282,9 +288,9 @@ describe('report.html', () => {
   )
 })
 
-it('every sink has a name and a file', () => {
+it('every sink has a name and a file', async () => {
   const directory = temporaryDirectory()
-  record(directory, Object.keys(SINKS) as SinkName[], 0, 3)
+  await record(directory, Object.keys(SINKS) as SinkName[], 0, 3)
   expect(fs.readdirSync(directory).sort()).toEqual([
     'metrics.csv',
     'metrics.jsonl',

@@ -1,7 +1,7 @@
 /** Which branches skip their backward. */
 import { RATE_KINDS } from '../../../../runtime/dropbp/allocation.js'
 import { POLICIES } from '../../../../runtime/policies/index.js'
-import { MASK_PER } from '../../../../runtime/training/accumulator.js'
+import { MASK_PER } from '../../../../runtime/training/choices.js'
 import type { OptionTable } from './option.js'
 
 export const dropbp = {

@@ -1,5 +1,5 @@
 /** How the weights change. */
-import { DECAYED } from '../../../../runtime/training/groups.js'
+import { DECAYED } from '../../../../runtime/training/choices.js'
 import { SCHEDULES } from '../../../../runtime/schedules/index.js'
 import type { OptionTable } from './option.js'
 
