@@ -91,7 +91,7 @@ export class EvaluationDraft {
     )
     this.measures = addMeasures(model, ctx.table)
     for (const node of model.graph.nodes) trimOutputs(node)
-    lowerModel(model, ctx.table)
+    lowerModel(model, ctx.table, ctx.options.kernels)
     const parameters = new Set(ctx.parameters.map((p) => map.get(p.value)!))
     simplifyModel(model, ctx.table, (v) => parameters.has(v))
     ownResults(model.graph)

@@ -1,6 +1,7 @@
 /** The compiler: a model and options in, the artifacts of a compiled directory out. */
 import fs from 'node:fs'
 import path from 'node:path'
+import { withKernelRules } from '../kernels/index.js'
 import { cloneModel } from '../src/clone.js'
 import { writeDirectory } from '../src/directory.js'
 import { digestFile, writeDurably } from '../src/files.js'
@@ -60,11 +61,13 @@ export function newContext(source: Model, request: CompileRequest = {}): Compile
     seededDropout = false,
     labelSmoothing = 0,
     unbiased = false,
+    kernels = false,
     flat = false,
   } = request
+  const table = request.table ?? standardOps
   return {
     model: cloneModel(source),
-    table: request.table ?? standardOps,
+    table: kernels ? withKernelRules(table) : table,
     options: {
       loss,
       train,
@@ -77,6 +80,7 @@ export function newContext(source: Model, request: CompileRequest = {}): Compile
       seededDropout,
       labelSmoothing,
       unbiased,
+      kernels,
       flat,
     },
     parameters: [],

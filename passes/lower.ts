@@ -5,6 +5,7 @@ import type { OpTable } from '../src/op.js'
 import { DOMAIN, DROPBP } from '../src/ops/dropbp.js'
 import { allGraphs, removeDeadNodes } from '../src/order.js'
 import { replaceOutputOrCopy } from './canonical/replace.js'
+import { KernelCalls } from './lowering/kernel-calls.js'
 import { moveRowScales } from './lowering/row-scale.js'
 import type { Pass } from './pass.js'
 
@@ -13,21 +14,26 @@ export const lower: Pass = {
   purpose:
     'Expands the operators of com.dropbp into standard ones and into com.microsoft ones that stock runtimes have.',
   needs: 'Every com.dropbp operator left has `lower`; dead outputs are known to be dead.',
-  leaves: 'No operator of com.dropbp.',
-  run({ model, table }) {
-    lowerModel(model, table)
+  leaves: 'No operator of com.dropbp, but for calls of functions that kernels compute.',
+  run({ model, table, options }) {
+    lowerModel(model, table, options.kernels)
   },
 }
 
-/** Expands the project's own operators in all graphs of a model. */
-export function lowerModel(model: Model, table: OpTable): void {
+/**
+ * Expands the project's own operators in all graphs of a model.
+ * @param kernels operators that kernels exist for become calls of functions with the expansion as their body
+ */
+export function lowerModel(model: Model, table: OpTable, kernels = false): void {
+  const calls = kernels ? new KernelCalls(model) : undefined
   removeDeadNodes(model.graph)
   for (const graph of allGraphs(model.graph)) {
     const b = new Builder(model, graph, table)
     moveRowScales(graph, b)
     // What an expansion emits may need expanding itself.
-    for (let own = ownNodes(graph); own.length > 0; own = ownNodes(graph))
-      for (const node of own) expand(node, b, table)
+    const left = (): Node[] => ownNodes(graph).filter((n) => !calls?.has(n))
+    for (let own = left(); own.length > 0; own = left())
+      for (const node of own) if (!calls?.take(node)) expand(node, b, table)
   }
   removeDeadNodes(model.graph)
 }

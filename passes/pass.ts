@@ -32,6 +32,8 @@ export interface CompileOptions {
   labelSmoothing: number
   /** Give every site a factor for the gradient that enters its kept branch, so that 1/(1 − rate) makes gradients unbiased. */
   unbiased: boolean
+  /** Emit calls of functions that kernels can compute, with bodies in standard operators, where such exist. */
+  kernels: boolean
   /** Emit the flat, ungated graph (dropped gradients are zero instead of absent, and cost as much). */
   flat: boolean
 }

@@ -211,7 +211,7 @@ function lowerLabels(node: Node, b: Builder, log: Value) {
 }
 
 /** labels[:, 1:] and a last column that does not count. */
-function nextLabels(node: Node, b: Builder, ignore: number): Value {
+export function nextLabels(node: Node, b: Builder, ignore: number): Value {
   const labels = node.input(1)
   const [batch] = shapeOf(node, labels)
   const rest = b.emit('Slice', [labels, b.ints([1]), b.ints([Number.MAX_SAFE_INTEGER]), b.ints([1])])

@@ -64,7 +64,7 @@ function isTanh(node: Node): boolean {
 }
 
 /** y = x·Φ(x); with t = x/√2: dx = dy·½·(1 + erf t + (2/√π)·t·e^(−t²)) */
-function exactGradient(b: Builder, x: Value, dy: Value): Value {
+export function exactGradient(b: Builder, x: Value, dy: Value): Value {
   const t = b.scale(x, Math.SQRT1_2)
   const density = b.mul(b.scale(t, 2 / Math.sqrt(Math.PI)), b.emit('Exp', [b.neg(square(b, t))]))
   return b.mul(b.scale(dy, 0.5), b.add(plus(b, b.emit('Erf', [t]), 1), density))
@@ -74,7 +74,7 @@ function exactGradient(b: Builder, x: Value, dy: Value): Value {
  * y = x·σ(z), z = 2√(2/π)(x + 0.044715x³), which is ½x(1 + tanh(z/2)).
  * With s = σ(z): dx = dy·s·(1 + xz′·(1 − s)), and xz′ = 3z − 4√(2/π)x.
  */
-function tanhGradient(b: Builder, x: Value, dy: Value): Value {
+export function tanhGradient(b: Builder, x: Value, dy: Value): Value {
   const z = b.mul(x, plus(b, b.scale(square(b, x), 2 * CUBIC), 2 * SLOPE))
   const s = b.emit('Sigmoid', [z])
   const xdz = b.sub(b.scale(z, 3), b.scale(x, 4 * SLOPE))

@@ -192,7 +192,7 @@ function widened(b: Builder, x: Value, stash: DType): Value {
 }
 
 /** 1 / √(mean(x²) + ε). */
-function inverseRms(b: Builder, x: Value, axes: readonly number[], epsilon: number): Value {
+export function inverseRms(b: Builder, x: Value, axes: readonly number[], epsilon: number): Value {
   return b.emit('Reciprocal', [b.emit('Sqrt', [plus(b, mean(b, square(b, x), axes), epsilon)])])
 }
 

@@ -53,6 +53,7 @@ export function contextOf(
       seededDropout: false,
       labelSmoothing: 0,
       unbiased: false,
+      kernels: false,
       flat: false,
       outputs: [],
       ...options,

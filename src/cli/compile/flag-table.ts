@@ -97,6 +97,12 @@ export const FLAGS = {
     group: 'Training:',
     describe: 'give every site a factor, so that kept branches can make up for dropped ones',
   },
+  kernels: {
+    type: 'boolean',
+    group: 'Training:',
+    describe:
+      'emit calls of functions that the kernel library computes; runtimes without it run their bodies',
+  },
   rules: {
     type: 'string',
     requiresArg: true,

@@ -108,6 +108,7 @@ function toCommand(given: Given): CompileCommand {
       precision: oneOf('precision', value('precision') ?? PRECISIONS[0], PRECISIONS),
       labelSmoothing: parseShare('label-smoothing', value('label-smoothing') ?? 0),
       unbiased: value('unbiased') ?? false,
+      kernels: value('kernels') ?? false,
       flat: value('flat') ?? false,
     },
     dryRun: value('dry-run') ?? false,
