@@ -33,6 +33,8 @@ export interface Compilation {
   readonly training: Model
   readonly evaluation: Model
   readonly optimizer: Model
+  /** The optimizer's step over any elements of one parameter; null where there is none. */
+  readonly optimizerSlice: Model | null
   readonly annotated: Model
   readonly context: CompileContext
   /**
@@ -134,6 +136,7 @@ export function compileModel(source: Model, request: CompileRequest = {}): Compi
     training: trainingModel(ctx),
     evaluation,
     optimizer: optimizer.model,
+    optimizerSlice: optimizer.slice,
     annotated,
   }
   const writeInto: Compilation['writeInto'] = (directory) => writeArtifacts(directory, models, manifest, ctx)
@@ -166,7 +169,7 @@ function sourceFacts(
   return { file, sha256, opset: source.opset, irVersion: source.irVersion, producer }
 }
 
-type Models = Pick<Compilation, 'training' | 'evaluation' | 'optimizer' | 'annotated'>
+type Models = Pick<Compilation, 'training' | 'evaluation' | 'optimizer' | 'optimizerSlice' | 'annotated'>
 
 function writeArtifacts(directory: string, models: Models, manifest: Manifest, ctx: CompileContext): void {
   const at = (file: string): string => path.join(directory, file)
@@ -175,6 +178,7 @@ function writeArtifacts(directory: string, models: Models, manifest: Manifest, c
     { model: models.evaluation, file: at(FILES.eval) },
     { model: models.annotated, file: at(FILES.annotated) },
     { model: models.optimizer, file: at(FILES.optimizer) },
+    ...(models.optimizerSlice ? [{ model: models.optimizerSlice, file: at(FILES.optimizerSlice) }] : []),
   ]
   saveModels(entries, { externalData: { file: FILES.data, threshold: EXTERNAL_THRESHOLD } })
   fs.mkdirSync(at(path.dirname(FILES.checkpoint)), { recursive: true })

@@ -18,6 +18,7 @@ export const FILES = {
   training: 'training_model.onnx',
   eval: 'eval_model.onnx',
   optimizer: 'optimizer_model.onnx',
+  optimizerSlice: 'optimizer_slice_model.onnx',
   annotated: 'annotated_model.onnx',
   checkpoint: 'checkpoint/params.safetensors',
   manifest: 'manifest.json',

@@ -6,6 +6,7 @@ import { Graph, Model, Node, Value, type Attribute } from '../src/ir.js'
 import { stateShape, type OptimizerSpec } from '../src/manifest.js'
 import type { OpTable } from '../src/op.js'
 import { tensorType, type DType, type TensorType } from '../src/types.js'
+import { FILES } from './manifest.js'
 import { OPTIMIZERS } from './optimizers/index.js'
 import { PER_PARAMETER, type OptimizerRule, type Update } from './optimizers/rule.js'
 
@@ -16,6 +17,12 @@ export interface OptimizedParameter {
   dtype: DType
   shape: readonly number[]
 }
+
+/** A parameter, or elements of one. */
+type Stepped = Omit<OptimizedParameter, 'shape'> & { readonly shape: readonly (number | Expr)[] }
+
+/** A parameter of any length, which stands for elements of any parameter. */
+const SLICE = { name: 'slice', gradient: 'slice_grad', shape: [Expr.symbol('elements')] }
 
 /**
  * The optimizer's step over all parameters. A parameter whose gradient is empty stays as it is, decay, moments and step
@@ -28,16 +35,31 @@ export function buildOptimizer(
   kind: OptimizerSpec['kind'],
   parameters: readonly OptimizedParameter[],
   table: OpTable,
-): { model: Model; spec: OptimizerSpec } {
+): { model: Model; slice: Model | null; spec: OptimizerSpec } {
   const rule = OPTIMIZERS[kind]
   const dtype = parameters.some((p) => p.dtype === 'float64') ? 'float64' : 'float32'
-  const spec = specOf(kind, rule, dtype, separatorFor(rule, parameters))
+  const types = new Set(parameters.map((p) => p.dtype))
+  const sliced = rule.elementwise && types.size === 1 ? { ...SLICE, dtype: parameters[0]!.dtype } : null
+  const spec = specOf(kind, rule, dtype, separatorFor(rule, sliced ? [...parameters, sliced] : parameters))
+  const emit = (of: readonly Stepped[]): Model => emitStep(kind, of, spec, dtype, table)
+  if (!sliced) return { model: emit(parameters), slice: null, spec }
+  spec.slice = { model: FILES.optimizerSlice, parameter: sliced.name, gradient: sliced.gradient }
+  return { model: emit(parameters), slice: emit([sliced]), spec }
+}
+
+function emitStep(
+  kind: OptimizerSpec['kind'],
+  parameters: readonly Stepped[],
+  spec: OptimizerSpec,
+  dtype: DType,
+  table: OpTable,
+): Model {
   const model = new Model(new Graph(`${kind}_step`))
   model.irVersion = 10
   model.opsets.set('', 20)
-  const step = new StepEmitter(model, table, rule, spec, dtype, parameters.length)
+  const step = new StepEmitter(model, table, OPTIMIZERS[kind], spec, dtype, parameters.length)
   for (const parameter of parameters) step.addParameter(parameter)
-  return { model, spec }
+  return model
 }
 
 function specOf(
@@ -64,7 +86,7 @@ function specOf(
 }
 
 /** What stands between a parameter's name and a suffix so that no two tensors share a name (`weight` and `weight_v`, say). */
-function separatorFor(rule: OptimizerRule, parameters: readonly OptimizedParameter[]): string {
+function separatorFor(rule: OptimizerRule, parameters: readonly Stepped[]): string {
   for (const separator of ['_', '/', '//', '::']) {
     const spec = specOf('adamw', rule, 'float32', separator)
     const patterns = [spec.parameter, ...spec.state].flatMap((s) => [s.input, s.output])
@@ -109,7 +131,7 @@ class StepEmitter {
     return vector
   }
 
-  addParameter(parameter: OptimizedParameter): void {
+  addParameter(parameter: Stepped): void {
     // cast outside the If: stock ONNX Runtime has no Size of bfloat16
     const gradient = this.b.cast(this.input(parameter.gradient, gradientType(parameter)), this.dtype)
     const old = this.tensors(parameter, 'input').map((v) => this.model.graph.addInput(v))
@@ -126,7 +148,7 @@ class StepEmitter {
   }
 
   /** The parameter, then its states, as the step reads or writes them. */
-  private tensors({ name, dtype, shape }: OptimizedParameter, side: 'input' | 'output'): Value[] {
+  private tensors({ name, dtype, shape }: Stepped, side: 'input' | 'output'): Value[] {
     const named = (pattern: string, type: TensorType): Value =>
       new Value(
         pattern.replace('{}', () => name),
@@ -140,7 +162,7 @@ class StepEmitter {
 
   private step(
     b: Builder,
-    { shape, dtype }: OptimizedParameter,
+    { shape, dtype }: Stepped,
     gradient: Value,
     [weight, ...state]: Value[],
     index: number,
@@ -164,7 +186,8 @@ class StepEmitter {
 }
 
 /** The gradient's first dimension is open: it is 0 where the gradient is absent. */
-function gradientType({ name, dtype, shape }: OptimizedParameter): TensorType {
-  if (shape.length === 0) return tensorType(dtype, [])
-  return { dtype, shape: shape.map((d, i) => (i === 0 ? Expr.symbol(`rows of ${name}`) : Expr.of(d))) }
+function gradientType({ name, dtype, shape }: Stepped): TensorType {
+  const [rows, ...rest] = shape
+  if (rows === undefined) return tensorType(dtype, [])
+  return tensorType(dtype, [typeof rows === 'number' ? Expr.symbol(`rows of ${name}`) : rows, ...rest])
 }

@@ -73,6 +73,7 @@ const optimizerSpec = v.object({
   ),
   parameter: v.object({ input: v.string(), output: v.string() }),
   inPlace: v.optional(v.boolean()),
+  slice: v.optional(v.object({ model: v.string(), parameter: v.string(), gradient: v.string() })),
 })
 
 const schema = v.looseObject({
@@ -127,6 +128,7 @@ export function openCompiled(directory: string): CompiledModel {
     manifest.models.training,
     manifest.models.eval,
     manifest.models.optimizer,
+    ...(manifest.optimizer.slice ? [manifest.optimizer.slice.model] : []),
     manifest.checkpoint,
   ]) {
     if (!fs.existsSync(path.join(directory, needed))) {

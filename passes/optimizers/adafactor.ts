@@ -12,6 +12,7 @@ import type { OptimizerRule } from './rule.js'
  *   p' = (1 − lr·λ)·p − max(minimum_scale, RMS(p))·min(lr, 1/√t) · u / max(1, RMS(u)/threshold)
  */
 export const adafactor: OptimizerRule = {
+  elementwise: false,
   hyperparameters: {
     learning_rate: 1e-2,
     beta2_decay: -0.8,

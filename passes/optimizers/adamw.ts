@@ -11,6 +11,7 @@ import type { OptimizerRule } from './rule.js'
  * Whatever is scalar is folded first, in float64; 13 passes over memory remain.
  */
 export const adamw: OptimizerRule = {
+  elementwise: true,
   hyperparameters: {
     learning_rate: 5e-5,
     beta1: 0.9,

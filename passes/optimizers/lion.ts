@@ -8,6 +8,7 @@ import type { OptimizerRule } from './rule.js'
  *   m' = β2·m + (1−β2)·g = β2/β1·c + (1 − β2/β1)·g, so that m is read once, before it is written; β1 must not be 0
  */
 export const lion: OptimizerRule = {
+  elementwise: true,
   hyperparameters: { learning_rate: 1e-4, beta1: 0.9, beta2: 0.99, weight_decay: 0, gradient_scale: 1 },
   state: [{ name: 'm', scalar: false }],
 

@@ -30,6 +30,8 @@ export interface StateRule {
 
 /** One optimizer: its hyperparameters with defaults, its state, and one parameter's update. */
 export interface OptimizerRule {
+  /** Whether an element's next value and states depend on no other element. */
+  readonly elementwise: boolean
   /** Scalar inputs by name, with the values that the command line uses by default. */
   readonly hyperparameters: Readonly<Record<string, number>>
   /** State kept for every parameter; all starts at zero. */

@@ -7,6 +7,7 @@ import type { OptimizerRule } from './rule.js'
  *   p'   = p − lr·buf'
  */
 export const sgd: OptimizerRule = {
+  elementwise: true,
   hyperparameters: { learning_rate: 1e-3, momentum: 0.9, weight_decay: 0, gradient_scale: 1 },
   state: [{ name: 'momentum_buffer', scalar: false }],
 

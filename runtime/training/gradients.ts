@@ -2,10 +2,11 @@
 import { DropBPError } from '../../src/errors.js'
 import type { TrainableSpec } from '../dropbp/presence.js'
 import { floatsOf, type HostTensor } from '../../src/host-tensor.js'
+import type { ResultTensor } from '../session.js'
 
 /** The gradients of one step or micro-batch. */
 export class GradientSet {
-  private readonly buffers: (HostTensor | undefined)[]
+  private readonly buffers: (ResultTensor | undefined)[]
   private present: boolean[]
 
   constructor(readonly parameters: readonly TrainableSpec[]) {
@@ -18,9 +19,13 @@ export class GradientSet {
     return this.present[i] ? this.buffers[i] : undefined
   }
 
-  /** Declares which gradients the next computation gives, and drops the last one's, so that their memory is free meanwhile. */
+  /**
+   * Declares which gradients the next computation gives, and drops the last one's, so that their memory is free meanwhile:
+   * nobody may read those any more.
+   */
   expect(present: readonly boolean[]): void {
     this.present = [...present]
+    for (const gradient of this.buffers) gradient?.release?.()
     this.buffers.fill(undefined)
   }
 
@@ -30,7 +35,7 @@ export class GradientSet {
   }
 
   /** Takes over what was computed for parameter `i`. */
-  set(i: number, gradient: HostTensor): void {
+  set(i: number, gradient: ResultTensor): void {
     this.buffers[i] = gradient
   }
 
@@ -75,12 +80,20 @@ function writable(tensor: HostTensor, name: string): Float32Array | Float64Array
   )
 }
 
+/** target += weight · source, four elements at a time, which takes V8 half the time. */
 function addScaled(
   target: Float32Array | Float64Array,
   source: Float32Array | Float64Array,
   weight: number,
 ): void {
-  for (let i = 0; i < target.length; i++) target[i]! += weight * source[i]!
+  const whole = target.length - (target.length % 4)
+  for (let i = 0; i < whole; i += 4) {
+    target[i]! += weight * source[i]!
+    target[i + 1]! += weight * source[i + 1]!
+    target[i + 2]! += weight * source[i + 2]!
+    target[i + 3]! += weight * source[i + 3]!
+  }
+  for (let i = whole; i < target.length; i++) target[i]! += weight * source[i]!
 }
 
 function scaleBy(target: Float32Array | Float64Array, factor: number): void {

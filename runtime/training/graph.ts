@@ -2,9 +2,9 @@
 import path from 'node:path'
 import { UsageError } from '../../src/errors.js'
 import { batchFeeds, type Batch } from '../data/batch.js'
-import { withVectors } from './groups.js'
 import type { GradientSet } from './gradients.js'
 import { SquaredNorms } from './norms.js'
+import { openOptimizer, type OptimizerStep, type OptimizerValues } from './optimizer.js'
 import type { CompiledModel } from '../manifest.js'
 import { Presence, type Mask } from '../dropbp/presence.js'
 import { openSession, type Session, type SessionFactory, type SessionOptions } from '../session.js'
@@ -13,9 +13,6 @@ import { floatsOf, int64, scalar } from '../../src/host-tensor.js'
 
 /** Scalar inputs of the optimizer by name. */
 export type Hyperparameters = Readonly<Record<string, number>>
-
-/** Inputs of the optimizer: scalars, or one value a trainable parameter. */
-export type OptimizerValues = Readonly<Record<string, number | Float64Array>>
 
 /** Factors of a backward pass, for the models that take them. */
 export interface BackwardFactors {
@@ -44,7 +41,7 @@ export class TrainingGraph {
   private constructor(
     private readonly compiled: CompiledModel,
     private readonly training: Session,
-    private readonly optimizer: Session,
+    private readonly optimizer: OptimizerStep,
     private readonly norms: SquaredNorms,
     private readonly open: (model: 'eval') => Promise<Session>,
   ) {
@@ -61,13 +58,10 @@ export class TrainingGraph {
     const { directory, manifest } = compiled
     // A frozen weight inside a branch would be packed once for each `If` that reads it.
     const frozenInBranch = manifest.parameters.some((p) => !p.trainable && p.sites.length > 0)
-    const make = (model: 'training' | 'eval' | 'optimizer', own: SessionOptions): Promise<Session> =>
+    const make = (model: 'training' | 'eval', own: SessionOptions): Promise<Session> =>
       factory(path.join(directory, manifest.models[model]), { ...own, ...options })
     const training = await make('training', { prepack: !frozenInBranch })
-    const file = path.join(directory, manifest.models.optimizer)
-    const optimizer = vectors
-      ? await factory(file, { spin: false, ...options }, withVectors(file, manifest))
-      : await make('optimizer', { spin: false })
+    const optimizer = await openOptimizer(compiled, options, factory, vectors)
     const norms = new SquaredNorms(factory, options)
     return new TrainingGraph(compiled, training, optimizer, norms, () => make('eval', { spin: false }))
   }
@@ -99,15 +93,7 @@ export class TrainingGraph {
 
   /** One step of the optimizer on the present gradients. */
   async update(state: TrainingState, gradients: GradientSet, values: OptimizerValues): Promise<void> {
-    const feeds = state.optimizerFeeds(gradients)
-    for (const { name, default: fallback } of this.compiled.manifest.optimizer.hyperparameters) {
-      const value = values[name] ?? fallback
-      feeds[name] =
-        typeof value === 'number'
-          ? scalar('float32', value)
-          : { dtype: 'float32', shape: [value.length], data: Float32Array.from(value) }
-    }
-    await this.optimizer.run(feeds, state.optimizerFetches(gradients))
+    await this.optimizer.run(state, gradients, values)
     state.advance(gradients)
   }
 

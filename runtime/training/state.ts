@@ -8,7 +8,7 @@ import type { Fetches } from '../session.js'
 import { zeros, type HostTensor } from '../../src/host-tensor.js'
 
 /** A value and where its successor is written: another buffer, or the same one where the optimizer works in place. */
-interface Slot {
+export interface Slot {
   readonly input: string
   readonly output: string
   value: HostTensor
@@ -71,6 +71,11 @@ export class TrainingState {
     return fetches
   }
 
+  /** What a step changes of parameter `i`: its value, then its states by name. */
+  slots(i: number): { value: Slot; moments: ReadonlyMap<string, Slot> } {
+    return this.entries[i]!
+  }
+
   /** Makes what the optimizer wrote the current state. */
   advance(gradients: GradientSet): void {
     for (const slot of this.changing(gradients)) [slot.value, slot.next] = [slot.next, slot.value]
@@ -114,14 +119,15 @@ export class TrainingState {
 
 function makeEntry(spec: TrainableSpec, optimizer: OptimizerSpec, value: HostTensor): ParameterState {
   const fill = (template: string): string => template.replaceAll('{}', spec.name)
-  const slot = (input: string, output: string, tensor: HostTensor): Slot => ({
+  const slot = (input: string, output: string, tensor: HostTensor, scalar = false): Slot => ({
     input: fill(input),
     output: fill(output),
     value: tensor,
-    next: optimizer.inPlace ? tensor : zeros(tensor.dtype, tensor.shape),
+    // all slices of a parameter read the same scalar
+    next: optimizer.inPlace && !scalar ? tensor : zeros(tensor.dtype, tensor.shape),
   })
   const moments = optimizer.state.map(
-    (s) => [s.name, slot(s.input, s.output, zeros(s.dtype, stateShape(s, spec.shape)))] as const,
+    (s) => [s.name, slot(s.input, s.output, zeros(s.dtype, stateShape(s, spec.shape)), s.scalar)] as const,
   )
   return {
     spec,

@@ -40,6 +40,7 @@ describe('files', () => {
       'eval_model.onnx',
       'manifest.json',
       'optimizer_model.onnx',
+      'optimizer_slice_model.onnx',
       'training_model.onnx',
     ])
     expect(ran.out).toMatch(/transformer\.h\.\{0\.\.1\}\.attn +attention +2 /)
