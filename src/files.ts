@@ -18,8 +18,7 @@ export class FileSink {
   constructor(private readonly fd: number) {}
 
   write(bytes: Uint8Array): void {
-    for (let at = 0; at < bytes.byteLength;)
-      at += fs.writeSync(this.fd, bytes, at, Math.min(bytes.byteLength - at, CHUNK))
+    writeFully(this.fd, bytes)
     this.hash.update(bytes)
     this.size += bytes.byteLength
   }
@@ -31,6 +30,46 @@ export class FileSink {
 
 /** Largest single write or read; the operating system refuses 2 GiB. */
 const CHUNK = 1 << 26
+
+/** Writes all bytes: a disk that fills up takes a part of them before it refuses the rest. */
+export function writeFully(fd: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.byteLength;)
+    at += fs.writeSync(fd, bytes, at, Math.min(bytes.byteLength - at, CHUNK))
+}
+
+/** A file that records are appended to: one that cannot be written whole is not in it at all. */
+export class AppendedFile {
+  private constructor(
+    private readonly file: string,
+    private readonly fd: number,
+    private size: number,
+  ) {}
+
+  /** @throws IOError `missing-directory`, `no-permission`, … */
+  static open(file: string): AppendedFile {
+    return guarded(file, 'write', () => {
+      const fd = fs.openSync(file, 'a')
+      return new AppendedFile(file, fd, fs.fstatSync(fd).size)
+    })
+  }
+
+  /** @throws IOError `disk-full`, `write-failed` */
+  append(record: Uint8Array): void {
+    guarded(this.file, 'write', () => {
+      try {
+        writeFully(this.fd, record)
+      } catch (error) {
+        fs.ftruncateSync(this.fd, this.size)
+        throw error
+      }
+    })
+    this.size += record.byteLength
+  }
+
+  close(): void {
+    fs.closeSync(this.fd)
+  }
+}
 
 /** Writes a new file and waits until it is on the disk. */
 export function writeDurably(file: string, write: (sink: FileSink) => void): FileDigest {

@@ -157,11 +157,17 @@ function corrupt(directory: string, why: string): IOError {
   return new IOError('checkpoint-corrupt', `${directory}: ${why}; resume from an older checkpoint`)
 }
 
-/** Renames into place; a checkpoint of the same step, left by an earlier run, makes way. */
+/** Renames into place; a checkpoint of the same step, left by an earlier run, makes way, and comes back where that fails. */
 function moveInto(temporary: string, directory: string): void {
-  if (fs.existsSync(directory)) fs.renameSync(directory, `${temporary}-old`)
-  fs.renameSync(temporary, directory)
-  fs.rmSync(`${temporary}-old`, { recursive: true, force: true })
+  const old = `${temporary}-old`
+  if (fs.existsSync(directory)) fs.renameSync(directory, old)
+  try {
+    fs.renameSync(temporary, directory)
+  } catch (error) {
+    if (fs.existsSync(old)) fs.renameSync(old, directory)
+    throw error
+  }
+  fs.rmSync(old, { recursive: true, force: true })
 }
 
 /** Removes what a process that was killed while saving left behind. */

@@ -35,8 +35,13 @@ export class Recorder {
     const recorder = new Recorder(facts)
     guarded(directory, 'write', () => fs.mkdirSync(directory, { recursive: true }))
     for (const record of readMetrics(directory, done)) recorder.history.add(record)
-    for (const name of names) recorder.sinks.push(await SINKS[name](context))
-    return recorder
+    try {
+      for (const name of names) recorder.sinks.push(await SINKS[name](context))
+      return recorder
+    } catch (error) {
+      recorder.closeSinks()
+      throw error
+    }
   }
 
   event(event: TrainEvent): void {
@@ -53,8 +58,16 @@ export class Recorder {
     for (const sink of this.sinks) sink.flush?.(this.history)
   }
 
+  /** Files are closed even where they cannot be brought up to date. */
   close(): void {
-    this.flush()
+    try {
+      this.flush()
+    } finally {
+      this.closeSinks()
+    }
+  }
+
+  private closeSinks(): void {
     for (const sink of this.sinks) sink.close?.()
   }
 }

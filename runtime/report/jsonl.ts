@@ -1,21 +1,23 @@
 /** `metrics.jsonl`: one event a line. */
 import fs from 'node:fs'
 import path from 'node:path'
-import { guarded, replaceFile } from '../../src/files.js'
+import { AppendedFile, guarded, replaceFile } from '../../src/files.js'
 import type { EventRecord } from './history.js'
 import type { OpenSink } from './sink.js'
 
-export const METRICS_FILE = 'metrics.jsonl'
+const METRICS_FILE = 'metrics.jsonl'
+const utf8 = new TextEncoder()
 
 /** Appends to what an earlier run wrote of the steps before it stopped. */
 export const jsonl: OpenSink = ({ directory, done }) => {
   const file = path.join(directory, METRICS_FILE)
-  const kept = readMetrics(directory, done).map((record) => `${JSON.stringify(record)}\n`)
-  replaceFile(file, (sink) => sink.write(new TextEncoder().encode(kept.join(''))))
-  const fd = guarded(file, 'write', () => fs.openSync(file, 'a'))
+  const line = (record: EventRecord): string => `${JSON.stringify(record)}\n`
+  const kept = readMetrics(directory, done).map(line).join('')
+  replaceFile(file, (sink) => sink.write(utf8.encode(kept)))
+  const lines = AppendedFile.open(file)
   return {
-    event: (record) => guarded(file, 'write', () => void fs.writeSync(fd, `${JSON.stringify(record)}\n`)),
-    close: () => fs.closeSync(fd),
+    event: (record) => lines.append(utf8.encode(line(record))),
+    close: () => lines.close(),
   }
 }
 

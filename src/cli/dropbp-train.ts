@@ -2,7 +2,7 @@
 /** `dropbp-train`: trains a compiled directory on a text or token file. */
 import fs from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { DropBPError, exitCode } from '../errors.js'
+import { DropBPError, exitCode, IOError } from '../errors.js'
 import { parseFlags } from './train/flags.js'
 
 /** Runs the command and returns its exit code. */
@@ -30,7 +30,15 @@ function version(): string {
 }
 
 if (process.argv[1] && fs.realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  // A reader that goes away early (`| head`) is no error.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
-  process.exitCode = await main(process.argv.slice(2))
+  let lost: IOError | undefined
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // A reader that goes away early (`| head`) is no error.
+    if (error.code === 'EPIPE') process.exit(0)
+    lost ??= new IOError('write-failed', `cannot write to standard output: ${error.message}`)
+  })
+  const code = await main(process.argv.slice(2))
+  // What could not be written is noticed after the write.
+  await new Promise(setImmediate)
+  if (lost) process.stderr.write(`dropbp-train: ${lost.describe()}\n`)
+  process.exitCode = lost ? exitCode(lost) : code
 }

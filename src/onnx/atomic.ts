@@ -2,10 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
 import { IOError } from '../errors.js'
-import { guarded } from '../files.js'
-
-/** One call moves less than 2 GiB. */
-const WRITE_LIMIT = 1 << 30
+import { guarded, writeFully } from '../files.js'
 
 /** A set of files written beside their destinations and renamed together, in the order they were opened. */
 export class AtomicFiles {
@@ -31,7 +28,7 @@ export class AtomicFiles {
     const temporary = `${target}.tmp-${process.pid}-${randomBytes(4).toString('hex')}`
     const fd = guarded(target, 'write', () => fs.openSync(temporary, 'wx'))
     this.open.push({ target, temporary, fd })
-    return (bytes) => guarded(target, 'write', () => append(fd, bytes))
+    return (bytes) => guarded(target, 'write', () => writeFully(fd, bytes))
   }
 
   private commit(): void {
@@ -64,10 +61,4 @@ function close(file: { fd: number }): void {
   const { fd } = file
   file.fd = -1
   if (fd >= 0) fs.closeSync(fd)
-}
-
-function append(fd: number, bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length;) {
-    done += fs.writeSync(fd, bytes, done, Math.min(bytes.length - done, WRITE_LIMIT))
-  }
 }

@@ -1,5 +1,5 @@
 /** Bad input to `dropbp-compile`: one clear, coded error each, a non-zero exit code, nothing left behind. */
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { saveModel } from '../../src/onnx/index.js'
 import { parseModel } from '../../src/text.js'
 import { runCompile } from '../helpers/run-compile.js'
+import { SmallDisk } from '../helpers/small-disk.js'
 
 const MODELS = path.resolve(import.meta.dirname, '../models')
 const GPT2 = path.join(MODELS, 'gpt2.onnx')
@@ -192,19 +193,14 @@ describe('the output', () => {
   })
 
   test('on a disk that is really full', async ({ skip }) => {
-    fs.mkdirSync(at('small'))
-    try {
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', at('small')], { stdio: 'pipe' })
-    } catch (error) {
-      skip(`a small tmpfs cannot be mounted here: ${String((error as Error).message).split('\n')[0]}`)
-    }
+    const disk = SmallDisk.mount(at('small'), 256, skip)
     try {
       const ran = await runCompile([GPT2, '-o', at('small/out')])
       expect(ran).toMatchObject({ code: 3, out: '' })
       expect(ran.err).toMatch(/^dropbp-compile: disk-full: /)
       expect(fs.readdirSync(at('small'))).toEqual([])
     } finally {
-      execFileSync('umount', [at('small')])
+      disk.unmount()
     }
   })
 })

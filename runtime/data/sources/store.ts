@@ -2,7 +2,7 @@
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { guarded } from '../../../src/files.js'
+import { guarded, writeFully } from '../../../src/files.js'
 import { Offsets, RandomAccessFile } from './file.js'
 import type { Row, Rows } from './source.js'
 
@@ -23,9 +23,14 @@ export async function storeRows(
   inMemory = IN_MEMORY,
 ): Promise<Rows> {
   const store = new RowStore(where, inMemory)
-  for await (const [row, place] of records) store.add(row, place)
-  store.finish()
-  return store
+  try {
+    for await (const [row, place] of records) store.add(row, place)
+    store.finish()
+    return store
+  } catch (error) {
+    store.close()
+    throw error
+  }
 }
 
 class RowStore implements Rows {
@@ -82,7 +87,9 @@ class RowStore implements Rows {
 
 /** A file without a name, where the system allows it. */
 class Spill {
-  private readonly directory = fs.mkdtempSync(path.join(os.tmpdir(), 'dropbp-data-'))
+  private readonly directory = guarded(os.tmpdir(), 'write', () =>
+    fs.mkdtempSync(path.join(os.tmpdir(), 'dropbp-data-')),
+  )
   private readonly file = path.join(this.directory, 'rows')
   private readonly fd = guarded(this.file, 'write', () => fs.openSync(this.file, 'wx+', 0o600))
   private readonly ends = new Offsets()
@@ -99,9 +106,7 @@ class Spill {
 
   write(text: string): void {
     const bytes = Buffer.from(text)
-    guarded(this.file, 'write', () => {
-      for (let at = 0; at < bytes.byteLength;) at += fs.writeSync(this.fd, bytes, at)
-    })
+    guarded(this.file, 'write', () => writeFully(this.fd, bytes))
     this.size += bytes.byteLength
     this.ends.push(this.size)
   }

@@ -2,7 +2,7 @@
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { guarded } from '../../../src/files.js'
+import { AppendedFile, guarded } from '../../../src/files.js'
 import type { EventRecord } from '../history.js'
 import type { OpenSink } from '../sink.js'
 import { scalarRecord, versionRecord } from './events.js'
@@ -11,19 +11,16 @@ export const tensorboard: OpenSink = ({ directory }) => {
   const folder = path.join(directory, 'tensorboard')
   const now = (): number => Date.now() / 1000
   const file = path.join(folder, `events.out.tfevents.${now().toFixed(0)}.${os.hostname()}.${process.pid}`)
-  const fd = guarded(file, 'write', () => {
-    fs.mkdirSync(folder, { recursive: true })
-    return fs.openSync(file, 'a')
-  })
-  const write = (bytes: Uint8Array): void => guarded(file, 'write', () => void fs.writeSync(fd, bytes))
-  write(versionRecord(now()))
+  guarded(folder, 'write', () => fs.mkdirSync(folder, { recursive: true }))
+  const events = AppendedFile.open(file)
+  events.append(versionRecord(now()))
   return {
     event(record) {
       const scalars = scalarsOf(record)
       if (Object.keys(scalars).length > 0)
-        write(scalarRecord({ wallTime: now(), step: record.step, scalars }))
+        events.append(scalarRecord({ wallTime: now(), step: record.step, scalars }))
     },
-    close: () => fs.closeSync(fd),
+    close: () => events.close(),
   }
 }
 

@@ -1,6 +1,8 @@
 /** One training, from the command to its results. Where it runs, and who hears of it, is the caller's affair. */
 import path from 'node:path'
 import {
+  DropBPError,
+  listCheckpoints,
   locateSource,
   openCompiled,
   readCheckpoint,
@@ -86,6 +88,8 @@ class Job {
   private recorder: Recorder | undefined
   private validationLoss: number | null = null
   private stoppedEarly = false
+  /** What went wrong first, where that ends the training. */
+  private failure: { error: unknown } | undefined
   private readonly sums = { steps: 0, tokens: 0, dropRate: 0, backwardSkipped: 0 }
 
   constructor(
@@ -112,21 +116,40 @@ class Job {
     })
     this.recorder = await this.openRecorder()
     try {
-      await this.loop()
-    } finally {
-      this.recorder.close()
+      await this.train(this.recorder)
+      if (trainer.step < data.steps && !this.stoppedEarly) {
+        this.context.reporter.interrupted(trainer.step, this.resumeCommand())
+        return 'interrupted'
+      }
+      this.finish()
+      return 'done'
+    } catch (error) {
+      throw this.withWayOn(error)
     }
-    if (trainer.step < data.steps && !this.stoppedEarly) {
-      this.context.reporter.interrupted(trainer.step, this.resumeCommand())
-      return 'interrupted'
+  }
+
+  /** The loop and its records; whatever fails after the first failure is a consequence and is not told. */
+  private async train(recorder: Recorder): Promise<void> {
+    const keep = (error: unknown): void => void (this.failure ??= { error })
+    await this.loop().catch(keep)
+    try {
+      recorder.close()
+    } catch (error) {
+      keep(error)
     }
-    this.finish()
-    return 'done'
+    if (this.failure) throw this.failure.error
   }
 
   private async loop(): Promise<void> {
     const often = Math.max(1, Math.ceil(this.data.steps / 10))
     const { evaluateEvery = often, saveEvery = often, accumulate, keep, keepBest, patience } = this.settings
+    const { context } = this
+    const hasFailed = (): boolean => this.failure !== undefined
+    const signal = {
+      get aborted(): boolean {
+        return context.signal.aborted || hasFailed()
+      },
+    }
     const events = this.trainer.fit({
       data: this.data.train,
       accumulate,
@@ -138,7 +161,7 @@ class Job {
       keep,
       keepBest,
       settings: storedSettings(this.settings),
-      signal: this.context.signal,
+      signal,
     })
     for await (const event of events) this.hear(event)
   }
@@ -152,8 +175,28 @@ class Job {
       this.sums.dropRate += event.dropRate
       this.sums.backwardSkipped += event.backwardSkipped
     }
-    this.recorder?.event(event)
+    this.record(event)
     this.context.reporter.event(event)
+  }
+
+  /** An event that cannot be recorded ends the training as a signal does: after the step, with a checkpoint. */
+  private record(event: TrainEvent): void {
+    if (this.failure) return
+    try {
+      this.recorder?.event(event)
+    } catch (error) {
+      this.failure = { error }
+    }
+  }
+
+  /** A full disk, say, ends a training; its error tells from where it can go on. */
+  private withWayOn(error: unknown): unknown {
+    if (!(error instanceof DropBPError) || error.kind !== 'io') return error
+    const [newest] = listCheckpoints(this.places.checkpoints)
+    const way = newest
+      ? `the checkpoint of step ${newest.step} is whole, go on with: ${this.resumeCommand()}`
+      : 'nothing of this training was saved'
+    return new DropBPError(error.code, `${error.message}; ${way}`, error.kind, { cause: error })
   }
 
   private openRecorder(): Promise<Recorder> {

@@ -26,11 +26,17 @@ export async function train(command: TrainCommand): Promise<number> {
     reporter.note('finishing the step and saving; press Ctrl-C again to stop at once')
   }
   for (const signal of SIGNALS) process.on(signal, interrupt)
+  // Where nobody can be told any more (a log on a full disk), the training ends too, saved.
+  const silenced = (): void => {
+    Atomics.store(stop, 0, 1)
+  }
+  process.stdout.on('error', silenced)
   try {
     const outcome = await work(command, reporter, stop)
     return outcome === 'done' ? 0 : INTERRUPTED[interruptedBy]
   } finally {
     for (const signal of SIGNALS) process.off(signal, interrupt)
+    process.stdout.off('error', silenced)
     reporter.close()
   }
 }
