@@ -128,7 +128,7 @@ export function compileModel(source: Model, request: CompileRequest = {}): Compi
   runPasses(ctx, [differentiate], listener)
   const flops = totalFlops(ctx)
   runPasses(ctx, gating, listener)
-  const optimizer = buildOptimizer(ctx.options.optimizer, optimized(ctx), ctx.table)
+  const optimizer = buildOptimizer(ctx.options.optimizer, optimized(ctx), ctx.table, ctx.options.kernels)
   const evaluation = evaluationDraft.finish()
   const facts = sourceFacts(source, request.source)
   const manifest = buildManifest(ctx, facts, optimizer.spec, flops, evaluationDraft.measures)

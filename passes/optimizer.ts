@@ -5,9 +5,11 @@ import { Expr } from '../src/expr.js'
 import { Graph, Model, Node, Value, type Attribute } from '../src/ir.js'
 import { stateShape, type OptimizerSpec } from '../src/manifest.js'
 import type { OpTable } from '../src/op.js'
+import { lazy } from '../src/ops/support/emit.js'
 import { tensorType, type DType, type TensorType } from '../src/types.js'
 import { FILES } from './manifest.js'
 import { OPTIMIZERS } from './optimizers/index.js'
+import { adamwCall, adamwFunction } from './optimizers/kernel.js'
 import { PER_PARAMETER, type OptimizerRule, type Update } from './optimizers/rule.js'
 
 /** A trainable parameter as the training graph has it: its input, its gradient's output, type and shape. */
@@ -30,34 +32,37 @@ const SLICE = { name: 'slice', gradient: 'slice_grad', shape: [Expr.symbol('elem
  * them to one buffer.
  *
  * State and arithmetic are float32 (float64 where any parameter is): moments in a half type would underflow.
+ *
+ * @param kernels where a kernel computes the step, call its function, whose body is the same graph
  */
 export function buildOptimizer(
   kind: OptimizerSpec['kind'],
   parameters: readonly OptimizedParameter[],
   table: OpTable,
+  kernels = false,
 ): { model: Model; slice: Model | null; spec: OptimizerSpec } {
   const rule = OPTIMIZERS[kind]
   const dtype = parameters.some((p) => p.dtype === 'float64') ? 'float64' : 'float32'
   const types = new Set(parameters.map((p) => p.dtype))
   const sliced = rule.elementwise && types.size === 1 ? { ...SLICE, dtype: parameters[0]!.dtype } : null
   const spec = specOf(kind, rule, dtype, separatorFor(rule, sliced ? [...parameters, sliced] : parameters))
-  const emit = (of: readonly Stepped[]): Model => emitStep(kind, of, spec, dtype, table)
+  const emit = (of: readonly Stepped[]): Model => emitStep(of, spec, dtype, table, kernels)
   if (!sliced) return { model: emit(parameters), slice: null, spec }
   spec.slice = { model: FILES.optimizerSlice, parameter: sliced.name, gradient: sliced.gradient }
   return { model: emit(parameters), slice: emit([sliced]), spec }
 }
 
 function emitStep(
-  kind: OptimizerSpec['kind'],
   parameters: readonly Stepped[],
   spec: OptimizerSpec,
   dtype: DType,
   table: OpTable,
+  kernels: boolean,
 ): Model {
-  const model = new Model(new Graph(`${kind}_step`))
+  const model = new Model(new Graph(`${spec.kind}_step`))
   model.irVersion = 10
   model.opsets.set('', 20)
-  const step = new StepEmitter(model, table, OPTIMIZERS[kind], spec, dtype, parameters.length)
+  const step = new StepEmitter(model, table, spec, dtype, parameters.length, kernels)
   for (const parameter of parameters) step.addParameter(parameter)
   return model
 }
@@ -103,23 +108,25 @@ function separatorFor(rule: OptimizerRule, parameters: readonly Stepped[]): stri
   )
 }
 
-/** Emits one `If (Size(gradient) > 0)` for every parameter. */
+/** Emits one `If (Size(gradient) > 0)`, or one call of a kernel's function, for every parameter. */
 class StepEmitter {
   private readonly b: Builder
-  private readonly update: Update
+  private readonly hyperparameters: ReadonlyMap<string, Value>
+  private readonly update: () => Update
   private done = 0
 
   constructor(
     private readonly model: Model,
     private readonly table: OpTable,
-    rule: OptimizerRule,
     private readonly spec: OptimizerSpec,
     private readonly dtype: DType,
     count: number,
+    private readonly kernels: boolean,
   ) {
     this.b = new Builder(model, model.graph, table)
     const given = new Map(spec.hyperparameters.map(({ name }) => [name, this.hyperparameter(name, count)]))
-    this.update = rule.prepare(this.b, (name) => given.get(name)!, dtype)
+    this.hyperparameters = given
+    this.update = lazy(() => OPTIMIZERS[spec.kind].prepare(this.b, (name) => given.get(name)!, dtype))
   }
 
   /** A scalar; of those that may differ, a vector, which the input may be too once it is declared as one. */
@@ -137,14 +144,31 @@ class StepEmitter {
     const old = this.tensors(parameter, 'input').map((v) => this.model.graph.addInput(v))
     const next = this.tensors(parameter, 'output')
     const index = this.done++
-    const present = this.b.emit('Greater', [this.b.emit('Size', [gradient]), this.b.scalar('int64', 0)])
-    const node = new Node('If', [present], next, [
-      ['then_branch', this.branch('update', (b) => this.step(b, parameter, gradient, old, index))],
-      ['else_branch', this.branch('leave', (b) => old.map((v) => b.emit('Identity', [v])))],
-    ])
+    const node = this.hasKernel(parameter)
+      ? this.call([old[0]!, gradient, ...old.slice(1)], next, index)
+      : this.conditional(parameter, gradient, old, next, index)
     node.name = `step ${parameter.name}`
     this.model.graph.addNode(node)
     this.model.graph.setOutputs([...this.model.graph.outputs, ...next])
+  }
+
+  private conditional(parameter: Stepped, gradient: Value, old: Value[], next: Value[], index: number): Node {
+    const present = this.b.emit('Greater', [this.b.emit('Size', [gradient]), this.b.scalar('int64', 0)])
+    return new Node('If', [present], next, [
+      ['then_branch', this.branch('update', (b) => this.step(b, parameter, gradient, old, index))],
+      ['else_branch', this.branch('leave', (b) => old.map((v) => b.emit('Identity', [v])))],
+    ])
+  }
+
+  /** A scalar's gradient comes in two shapes, which the function does not know. */
+  private hasKernel({ dtype, shape }: Stepped): boolean {
+    const isFloat32 = dtype === 'float32' && this.dtype === 'float32'
+    return this.kernels && this.spec.kind === 'adamw' && isFloat32 && shape.length > 0
+  }
+
+  private call(tensors: readonly Value[], next: readonly Value[], index: number): Node {
+    if (this.model.functions.length === 0) this.model.functions.push(adamwFunction(this.table))
+    return adamwCall(tensors, (name) => this.hyperparameters.get(name)!, next, index)
   }
 
   /** The parameter, then its states, as the step reads or writes them. */
@@ -170,7 +194,7 @@ class StepEmitter {
     // the present gradient of a scalar may come as [1], since the absent one comes as [0]
     const shaped = shape.length === 0 ? b.emit('Reshape', [gradient, this.b.ints([])]) : gradient
     const own = (value: Value): Value => b.emit('Gather', [value, this.b.scalar('int64', index)], { axis: 0 })
-    const [next, ...states] = this.update(b, b.cast(weight!, this.dtype), shaped, state, own)
+    const [next, ...states] = this.update()(b, b.cast(weight!, this.dtype), shaped, state, own)
     return [b.cast(next!, dtype), ...states]
   }
 
