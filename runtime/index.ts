@@ -44,8 +44,13 @@ export {
   type ScheduleOptions,
 } from './schedules/index.js'
 export {
+  BACKENDS,
+  chooseBackend,
   openSession,
+  type Backend,
+  type BackendName,
   type Fetches,
+  type ResultTensor,
   type Session,
   type SessionFactory,
   type SessionOptions,

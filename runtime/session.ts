@@ -1,9 +1,13 @@
-/** Runs a graph: a narrow interface over onnxruntime-node, so that another backend can take its place. */
-import v8 from 'node:v8'
-import vm from 'node:vm'
-import ort from 'onnxruntime-node'
-import { DropBPError } from '../src/errors.js'
-import type { HostTensor, TypedArray } from '../src/host-tensor.js'
+/** Sessions: what runs a graph. A narrow interface, so that a backend can take another's place; and the choice of one. */
+import { UsageError } from '../src/errors.js'
+import type { HostTensor } from '../src/host-tensor.js'
+import { loadOrt } from './native/library.js'
+import { locate } from './native/location.js'
+import { openNativeSession } from './native/session.js'
+
+/** Backends by name; `auto` takes `native` where it can be had. */
+export const BACKENDS = ['auto', 'native', 'node'] as const
+export type BackendName = (typeof BACKENDS)[number]
 
 /** How sessions are made. */
 export interface SessionOptions {
@@ -15,6 +19,30 @@ export interface SessionOptions {
   spin?: boolean
   /** Packs constant weights ahead; costs a copy for every `If` branch that reads them. */
   prepack?: boolean
+  /**
+   * What drives ONNX Runtime: `native` its C API, without copies and without blocking the event loop; `node` the bindings of
+   * onnxruntime-node. By default the environment's `DROPBP_SESSION`, else `auto`.
+   */
+  backend?: BackendName
+  /** A library of custom operators to register. The native backend's only: onnxruntime-node cannot register any. */
+  kernels?: string
+}
+
+/** Which backend runs a session, and why not the native one where that could have been. */
+export interface Backend {
+  readonly name: 'native' | 'node'
+  /** Of the onnxruntime library. */
+  readonly version: string
+  readonly why?: string
+}
+
+/** A computed tensor. */
+export interface ResultTensor extends HostTensor {
+  /**
+   * Gives the runtime its memory back ahead of the garbage collector; nobody may read `data` after. Absent where the memory
+   * is JavaScript's own.
+   */
+  release?(): void
 }
 
 /** Output tensors to write into, by name; null lets the runtime allocate. */
@@ -24,8 +52,14 @@ export type Fetches = Readonly<Record<string, HostTensor | null>>
 export interface Session {
   readonly inputs: readonly string[]
   readonly outputs: readonly string[]
-  /** Computes the fetched outputs. Feeds that the graph does not have are ignored. */
-  run(feeds: Readonly<Record<string, HostTensor>>, fetches: Fetches): Promise<Record<string, HostTensor>>
+  /** Absent where a program brought its own session. */
+  readonly backend?: Backend
+  /**
+   * Computes the fetched outputs. Feeds that the graph does not have are ignored. Nobody may write to feeds, or to tensors to
+   * be written into, until it is done.
+   */
+  run(feeds: Readonly<Record<string, HostTensor>>, fetches: Fetches): Promise<Record<string, ResultTensor>>
+  /** Frees the graph, after the runs that are under way. Results stay readable. */
   release(): Promise<void>
 }
 
@@ -33,122 +67,41 @@ export interface Session {
 export type SessionFactory = (file: string, options: SessionOptions, bytes?: Uint8Array) => Promise<Session>
 
 /**
- * A session on onnxruntime-node.
- * @throws DropBPError `session-failed`
+ * A session on the backend that the options ask for.
+ * @throws DropBPError `session-failed`, `kernel-library`; UsageError `no-native-session`
  */
 export const openSession: SessionFactory = async (file, options, bytes) => {
-  try {
-    const made = bytes
-      ? ort.InferenceSession.create(bytes, ortOptions(options))
-      : ort.InferenceSession.create(file, ortOptions(options))
-    return new OrtSession(await made, file)
-  } catch (error) {
-    throw failure(file, 'cannot be loaded', error)
-  }
+  const backend = chooseBackend(options)
+  if (backend.name === 'native') return openNativeSession(file, options, backend, bytes)
+  // onnxruntime-node's binding is loaded by those who use it
+  const { openNodeSession } = await import('./node-session.js')
+  return openNodeSession(file, options, backend, bytes)
 }
-
-function ortOptions(options: SessionOptions): ort.InferenceSession.SessionOptions {
-  return {
-    executionProviders: [...(options.providers ?? ['cpu'])],
-    ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
-    interOpNumThreads: 1,
-    executionMode: 'sequential',
-    graphOptimizationLevel: 'all',
-    // A memory pattern is traced on the first step and does not fit branches that change from step to step.
-    enableMemPattern: false,
-    enableCpuMemArena: true,
-    // Failures are thrown with their message; the log would repeat them.
-    logSeverityLevel: 4,
-    extra: {
-      session: {
-        disable_prepacking: options.prepack === false ? '1' : '0',
-        force_spinning_stop: '1',
-        intra_op: { allow_spinning: options.spin === false ? '0' : '1' },
-      },
-    },
-  }
-}
-
-/** Copies of fewer bytes than this are left to the collector's own pace. */
-const COLLECTED_BYTES = 2 ** 25
 
 /**
- * Frees array buffers that nothing refers to. onnxruntime-node returns a copy of every output even where it was written into
- * a given buffer; for gradients that is as much as the parameters, every step, and the collector lets several steps' pile up.
+ * The backend that sessions with these options get.
+ * @throws UsageError `no-native-session`, `bad-value`
  */
-const collectGarbage: () => void = exposedCollector()
-
-function exposedCollector(): () => void {
-  v8.setFlagsFromString('--expose-gc')
-  return vm.runInNewContext('gc') as () => void
+export function chooseBackend(options: SessionOptions = {}): Backend {
+  const wanted = options.backend ?? fromEnvironment()
+  if (wanted === 'node') return { name: 'node', version: locate().version, why: 'as asked' }
+  const { version, native, why } = loadOrt()
+  const providers = options.providers ?? ['cpu']
+  const other = providers.find((provider) => provider !== 'cpu')
+  const reason = other === undefined ? why : `it runs on cpu only, not on ${other}`
+  if (native && reason === undefined) return { name: 'native', version }
+  if (wanted === 'auto') return { name: 'node', version, why: reason }
+  throw new UsageError(
+    'no-native-session',
+    `the native session cannot be had: ${reason}; ask for auto or node`,
+  )
 }
 
-class OrtSession implements Session {
-  /** Bytes of the last run's copies, which its caller has dropped by the next. */
-  private garbage = 0
-
-  constructor(
-    private readonly session: ort.InferenceSession,
-    private readonly file: string,
-  ) {}
-
-  get inputs(): readonly string[] {
-    return this.session.inputNames
-  }
-
-  get outputs(): readonly string[] {
-    return this.session.outputNames
-  }
-
-  async run(
-    feeds: Readonly<Record<string, HostTensor>>,
-    fetches: Fetches,
-  ): Promise<Record<string, HostTensor>> {
-    const inputs: Record<string, ort.Tensor> = {}
-    for (const name of this.inputs) inputs[name] = toOrt(this.feed(name, feeds))
-    const wanted: Record<string, ort.Tensor | null> = {}
-    for (const [name, target] of Object.entries(fetches)) wanted[name] = target && toOrt(target)
-    if (this.garbage > COLLECTED_BYTES) collectGarbage()
-    try {
-      const results = fromOrt(await this.session.run(inputs, wanted))
-      this.garbage = Object.values(results).reduce((bytes, t) => bytes + t.data.byteLength, 0)
-      return results
-    } catch (error) {
-      throw failure(this.file, 'failed', error)
-    }
-  }
-
-  async release(): Promise<void> {
-    await this.session.release()
-  }
-
-  private feed(name: string, feeds: Readonly<Record<string, HostTensor>>): HostTensor {
-    const tensor = feeds[name]
-    if (tensor) return tensor
-    throw new DropBPError(
-      'missing-input',
-      `${this.file}: input "${name}" is not fed; given: ${Object.keys(feeds).slice(0, 8).join(', ')}`,
-      'usage',
-    )
-  }
-}
-
-function toOrt(tensor: HostTensor): ort.Tensor {
-  return new ort.Tensor(tensor.dtype as 'float32', tensor.data as Float32Array, tensor.shape)
-}
-
-function fromOrt(results: ort.InferenceSession.ReturnType): Record<string, HostTensor> {
-  const tensors: Record<string, HostTensor> = {}
-  for (const [name, t] of Object.entries(results)) {
-    tensors[name] = { dtype: t.type, shape: t.dims, data: t.data as TypedArray }
-  }
-  return tensors
-}
-
-function failure(file: string, what: string, error: unknown): DropBPError {
-  const reason = (error as Error).message.trim()
-  const hint = /indices element out of data bounds|out of range/i.test(reason)
-    ? '; a token or a position lies beyond a table of the model: is the sequence longer than its positions?'
-    : ''
-  return new DropBPError('session-failed', `${file} ${what}: ${reason}${hint}`, 'model', { cause: error })
+function fromEnvironment(): BackendName {
+  const given = process.env.DROPBP_SESSION ?? 'auto'
+  if ((BACKENDS as readonly string[]).includes(given)) return given as BackendName
+  throw new UsageError(
+    'bad-value',
+    `DROPBP_SESSION=${given} in the environment: expected ${BACKENDS.join(', ')}`,
+  )
 }

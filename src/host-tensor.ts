@@ -53,6 +53,11 @@ export function zeros(dtype: string, shape: readonly number[]): HostTensor {
   return { dtype, shape: [...shape], data: new (arrayClass(dtype))(sizeOf(shape)) }
 }
 
+/** The elements of a tensor over a whole buffer, shared with it. */
+export function overBuffer(dtype: string, buffer: ArrayBuffer): TypedArray {
+  return new (arrayClass(dtype))(buffer)
+}
+
 /** A scalar tensor. */
 export function scalar(dtype: 'float32' | 'float64' | 'bool', value: number | boolean): HostTensor {
   const tensor = zeros(dtype, [])
