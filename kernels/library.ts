@@ -1,7 +1,7 @@
 /** The built kernel library, as far as programs look at it before ONNX Runtime does: version, instruction set, kernels. */
 import { existsSync, readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import type { LibraryHandle } from 'koffi'
+import { loadKoffi } from '../src/foreign.js'
 import { LIBRARY_FILE, PACKAGE_FILE } from './paths.js'
 
 /** Meaning of the exported functions that this module calls; `DROPBP_KERNELS_ABI` of the library. */
@@ -28,8 +28,8 @@ export class NoKernels {
  */
 export function findKernels(file = LIBRARY_FILE): KernelLibrary | NoKernels {
   if (!existsSync(file)) return new NoKernels(`${file} is not there; \`npm run build:kernels\` builds it`)
-  const koffi = loadKoffi()
-  if (!koffi) return new NoKernels('the optional dependency koffi is not installed')
+  const { koffi, why } = loadKoffi()
+  if (!koffi) return new NoKernels(why)
   try {
     return inspect(koffi.load(file), file)
   } catch (error) {
@@ -52,14 +52,5 @@ function inspect(lib: LibraryHandle, file: string): KernelLibrary | NoKernels {
     version,
     instructionSet: (lib.func('const char *dropbp_kernels_isa()') as () => string)(),
     functions: new Set(Array.from({ length: Number(count) }, (_, i) => name(i))),
-  }
-}
-
-/** koffi is an optional dependency: a binary for the platform may be missing. */
-function loadKoffi(): typeof import('koffi') | undefined {
-  try {
-    return createRequire(import.meta.url)('koffi') as typeof import('koffi')
-  } catch {
-    return undefined
   }
 }
