@@ -17,6 +17,7 @@ export { LabelMap } from './labels.js'
 export { fillMask, segmentsOf, type Segments } from './mask.js'
 export { openData, type DataModel, type DataOptions, type OpenData } from './open.js'
 export { packRows, PACKINGS } from './pack.js'
+export { prefetch } from './prefetch.js'
 export { fixedBatch, fixedLength, positionLimit, roleOf, vocabulary, type Role } from './roles.js'
 export { checkRows, joined, renamed, RowDataset } from './rows.js'
 export { FORMATS, openSource, type FormatName } from './sources/index.js'
@@ -43,6 +44,7 @@ export {
   type TaskContext,
   type TaskOptions,
 } from './tasks/task.js'
+export { openDataInThread, type ThreadedData, type ThreadOptions } from './thread/client.js'
 export { openTokenizer, type TextTokenizer } from './tokenizer.js'
 export { checkTokens, readTokens, TokenizedText, type TokenOptions } from './tokens.js'
 export { TokenWindows } from './windows.js'

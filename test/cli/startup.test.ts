@@ -44,12 +44,12 @@ it('dropbp-train --help needs the parser of flags, and no more than the tables o
   expect(packagesOf('src/cli/dropbp-train.ts')).toEqual(['@huggingface/jinja', 'yargs'])
 })
 
-it.each(['trainer-thread', 'data-thread'])(
-  'the %s leaves formats, pages and settings files to their use',
-  (thread) => {
-    const packages = packagesOf(`src/cli/train/threads/${thread}.ts`)
-    expect(packages).toContain('@huggingface/tokenizers')
-    for (const late of ['csv-parse', 'hyparquet', 'hyparquet-compressors', 'd3-scale', 'd3-shape', 'yaml'])
-      expect(packages).not.toContain(late)
-  },
-)
+it.each([
+  ['training', 'src/cli/train/threads/trainer-thread.ts'],
+  ['data', 'runtime/data/thread/worker.ts'],
+])('the %s thread leaves formats, pages and settings files to their use', (_, entry) => {
+  const packages = packagesOf(entry)
+  expect(packages).toContain('@huggingface/tokenizers')
+  for (const late of ['csv-parse', 'hyparquet', 'hyparquet-compressors', 'd3-scale', 'd3-shape', 'yaml'])
+    expect(packages).not.toContain(late)
+})

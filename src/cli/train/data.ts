@@ -2,52 +2,62 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import {
-  openData,
+  openDataInThread,
   vocabulary,
-  type Batch,
-  type BatchSource,
   type CompiledModel,
-  type OpenData,
+  type DataPosition,
+  type ThreadedData,
 } from '../../../runtime/index.js'
 import { UsageError } from '../../errors.js'
 import { replaceFile } from '../../files.js'
 import type { ResolvedSettings } from './settings.js'
 
 /** Training and validation data, and how many optimizer steps the settings ask for. */
-export interface PreparedData {
-  train: BatchSource
-  validation: (() => Iterable<Batch>) | undefined
+export interface PreparedData extends Pick<ThreadedData, 'train' | 'validation' | 'close'> {
   steps: number
   /** In words. */
   description: string
 }
 
 /**
- * Opens, checks and splits the data; names of classes go to `labels.json` in `out`.
+ * Opens, checks and splits the data, and takes it to where a checkpoint left it; names of classes go to `labels.json` in
+ * `out`.
  * @throws what `openData` throws
  */
 export async function prepareData(
   compiled: CompiledModel,
   settings: ResolvedSettings,
   out: string,
+  position: DataPosition | null = null,
 ): Promise<PreparedData> {
   const { seq, padMultiple, padLength, columns, ...others } = settings
-  const data = await openData(compiled.manifest, {
+  const options = {
     ...others,
     columns: pairs(columns ?? []),
     maxLength: seq,
     tokenizer: settings.tokenizer ?? defaultTokenizer(compiled),
     pad: { multiple: padMultiple, length: padLength },
-  })
-  writeLabels(data, out)
-  const perStep = data.train.batchSize * settings.accumulate
-  return {
-    train: data.train,
-    validation: data.validation,
-    // Rows of an epoch are asked for only where the length is in epochs: with packing, that takes packing a sample.
-    steps: settings.steps ?? Math.max(1, Math.ceil((data.train.rowsPerEpoch() * settings.epochs) / perStep)),
-    description: `${data.description}; ${perStep} rows a step`,
   }
+  const data = await openDataInThread(compiled.manifest, options, { position })
+  try {
+    writeLabels(data, out)
+    const perStep = data.batchSize * settings.accumulate
+    const { train, validation } = data
+    return {
+      ...{ train, validation },
+      steps: settings.steps ?? (await stepsOf(data, settings.epochs, perStep)),
+      description: `${data.description}; ${perStep} rows a step`,
+      close: () => data.close(),
+    }
+  } catch (error) {
+    await data.close()
+    throw error
+  }
+}
+
+/** Rows are counted only where the length is given in epochs: with packing, that takes packing a sample. */
+async function stepsOf(data: ThreadedData, epochs: number, perStep: number): Promise<number> {
+  return Math.max(1, Math.ceil(((await data.rowsPerEpoch()) * epochs) / perStep))
 }
 
 /** `text=review` as { text: 'review' }. @throws UsageError `bad-value` */
@@ -61,7 +71,7 @@ function pairs(given: readonly string[]): Record<string, string> {
   )
 }
 
-function writeLabels({ labels }: OpenData, out: string): void {
+function writeLabels({ labels }: ThreadedData, out: string): void {
   if (!labels || labels.names.length === 0) return
   fs.mkdirSync(out, { recursive: true })
   const json = `${JSON.stringify(labels, null, 2)}\n`

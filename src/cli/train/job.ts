@@ -8,47 +8,24 @@ import {
   readCheckpoint,
   Recorder,
   type CompiledModel,
-  type DataPosition,
-  type FitOptions,
   type Trainer,
   type TrainEvent,
 } from '../../../runtime/index.js'
 import { writeConfig } from './config-file.js'
-import type { PreparedData } from './data.js'
+import { prepareData, type PreparedData } from './data.js'
 import type { TrainCommand } from './flags.js'
 import { factsOf, sinkNames } from './facts.js'
 import { compiledDirectory, defaultOut, startingPoint, type Places } from './places.js'
 import type { Reporter } from './reporter.js'
 import { writeResults } from './results.js'
-import {
-  resolveSettings,
-  storedSettings,
-  type GivenSettings,
-  type ResolvedSettings,
-  type TrainSettings,
-} from './settings.js'
+import { resolveSettings, storedSettings, type GivenSettings, type TrainSettings } from './settings.js'
 import { openTrainer } from './trainer.js'
-
-/** Data that is open, at its place. */
-export interface JobData extends Pick<PreparedData, 'train' | 'steps' | 'description'> {
-  validation: FitOptions['validation']
-  close(): Promise<void>
-}
-
-/** Opens the data of a training and takes it to where a checkpoint left it. */
-export type OpenData = (
-  compiled: CompiledModel,
-  settings: ResolvedSettings,
-  out: string,
-  position: DataPosition | null,
-) => Promise<JobData>
 
 /** What a job is given beside its command. */
 export interface JobContext {
   readonly reporter: Reporter
   /** Set from outside to end the training after the running step. */
   readonly signal: { readonly aborted: boolean }
-  readonly openData: OpenData
 }
 
 /** How a job ended. */
@@ -68,7 +45,7 @@ export async function runJob(
   const from = startingPoint(given, checkpoints, note)
   const stored = from === null ? null : readCheckpoint(from).state
   const settings = resolveSettings(given, stored && (stored.settings as GivenSettings))
-  const data = await context.openData(compiled, settings, out, stored && stored.data)
+  const data = await prepareData(compiled, settings, out, stored && stored.data)
   try {
     settings.steps = data.steps
     const trainer = await openTrainer(directory, settings)
@@ -95,7 +72,7 @@ class Job {
   constructor(
     private readonly compiled: CompiledModel,
     private readonly settings: TrainSettings,
-    private readonly data: JobData,
+    private readonly data: PreparedData,
     private readonly trainer: Trainer,
     private readonly context: JobContext,
     private readonly places: Places,

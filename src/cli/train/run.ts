@@ -1,11 +1,12 @@
 /** The main thread of a training: signals, the terminal, and the thread that does the work. */
 import fs from 'node:fs'
 import { Worker } from 'node:worker_threads'
+import { errorOf } from '../../failure.js'
 import type { TrainCommand } from './flags.js'
-import type { OpenData, Outcome } from './job.js'
+import type { Outcome } from './job.js'
 import { makeReporter } from './report.js'
 import type { Reporter } from './reporter.js'
-import { errorOf, stopSignal, type TrainerMessage, type TrainerThreadData } from './threads/messages.js'
+import { stopSignal, type TrainerMessage, type TrainerThreadData } from './threads/messages.js'
 
 /** Exit codes of a training that a signal ended: 128 + its number, as shells expect. */
 const INTERRUPTED = { SIGINT: 130, SIGTERM: 143 } as const
@@ -53,7 +54,7 @@ async function work(
   const file = new URL('./threads/trainer-thread.js', import.meta.url)
   if (fs.existsSync(file)) return inThread(file, { command, stop }, reporter)
   const { runJob } = await import('./job.js')
-  return runJob(command, { reporter, signal: stopSignal(stop), openData: openDataHere })
+  return runJob(command, { reporter, signal: stopSignal(stop) })
 }
 
 function inThread(file: URL, workerData: TrainerThreadData, reporter: Reporter): Promise<Outcome> {
@@ -69,11 +70,4 @@ function inThread(file: URL, workerData: TrainerThreadData, reporter: Reporter):
     worker.on('error', reject)
     worker.on('exit', (code) => reject(new Error(`the training thread ended with code ${code}`)))
   })
-}
-
-const openDataHere: OpenData = async (compiled, settings, out, position) => {
-  const { prepareData } = await import('./data.js')
-  const data = await prepareData(compiled, settings, out)
-  if (position) data.train.seek(position)
-  return { ...data, close: () => Promise.resolve() }
 }

@@ -1,10 +1,9 @@
 /** The thread that trains: ONNX Runtime blocks it, so the main thread stays free for signals and the terminal. */
 import { parentPort, workerData } from 'node:worker_threads'
+import { failureOf } from '../../../failure.js'
 import { runJob } from '../job.js'
 import type { Reporter } from '../reporter.js'
-import { openDataThread } from './data-client.js'
 import {
-  failureOf,
   stopSignal,
   type Ending,
   type Report,
@@ -32,7 +31,7 @@ const reporter: Reporter = {
 async function work(): Promise<Ending> {
   try {
     return {
-      outcome: await runJob(command, { reporter, signal: stopSignal(stop), openData: openDataThread }),
+      outcome: await runJob(command, { reporter, signal: stopSignal(stop) }),
     }
   } catch (error) {
     return { failure: failureOf(error) }
