@@ -2,7 +2,8 @@ import { blocksOf, keepOnly, PERIOD, targetRate, type MaskPolicy } from './polic
 
 /**
  * Block-coordinate descent (Luo et al., *BAdam*, 2024): blocks take turns in an order that is shuffled once, a share
- * 1 − rate of them at a time and one at least, each turn for `period` steps. All train equally often.
+ * 1 − rate of them at a time and one at least, each turn for `period` steps. All train equally often. Unlike there, where the
+ * gradient passes through frozen blocks, it passes those that are not on by their skip connections alone.
  */
 export const blockCoordinate: MaskPolicy = (request) => {
   const { sites, step, options, stream, trains } = request

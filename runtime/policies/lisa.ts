@@ -4,7 +4,9 @@ import { blocksOf, keepOnly, PERIOD, targetRate, type MaskPolicy } from './polic
 /**
  * Layer-wise importance sampling (Pan et al., *LISA*, 2024): every `period` steps whole blocks are drawn anew, and only they
  * train meanwhile. A block is kept with probability 1 − its mean rate, and every draw meets the budget within one block.
- * Unlike LISA, the gradient passes a block that is not drawn through its skip connection alone, as DropBP has it.
+ * What lies in no branch (embeddings, the head) always trains, as in LISA. Unlike LISA, which freezes the parameters of a
+ * block that is not drawn and lets the gradient through it, this drops the block's branches from the backward: the gradient
+ * passes through the skip connections alone, so that blocks below get another gradient, and more is saved.
  */
 export const lisa: MaskPolicy = (request) => {
   const { sites, rates, flops, step, options, stream } = request
