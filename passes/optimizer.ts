@@ -1,9 +1,10 @@
 /** One optimizer step as a graph for stock ONNX Runtime, parameter by parameter; the rules are in `optimizers/`. */
 import { Builder } from '../src/builder.js'
-import { CompileError } from '../src/errors.js'
+import { CompileError, unreachable } from '../src/errors.js'
 import { Expr } from '../src/expr.js'
+import { inPlaceHazards, pairsByName } from '../src/in-place.js'
 import { Graph, Model, Node, Value, type Attribute } from '../src/ir.js'
-import { stateShape, type OptimizerSpec } from '../src/manifest.js'
+import { changedBy, stateShape, type OptimizerSpec } from '../src/manifest.js'
 import type { OpTable } from '../src/op.js'
 import { lazy } from '../src/ops/support/emit.js'
 import { tensorType, type DType, type TensorType } from '../src/types.js'
@@ -28,8 +29,7 @@ const SLICE = { name: 'slice', gradient: 'slice_grad', shape: [Expr.symbol('elem
 
 /**
  * The optimizer's step over all parameters. A parameter whose gradient is empty stays as it is, decay, moments and step
- * count included. Every reader of an input precedes, by data dependency, the writer of its output, so a runtime may bind
- * them to one buffer.
+ * count included. A runtime may bind the input and output of whatever changes to one buffer: proved of every graph emitted.
  *
  * State and arithmetic are float32 (float64 where any parameter is): moments in a half type would underflow.
  *
@@ -64,7 +64,15 @@ function emitStep(
   model.opsets.set('', 20)
   const step = new StepEmitter(model, table, spec, dtype, parameters.length, kernels)
   for (const parameter of parameters) step.addParameter(parameter)
+  proveInPlace(model, parameters, spec)
   return model
+}
+
+/** What `inPlace` says, or a bug: a rule that reads a tensor after it has written its successor. */
+function proveInPlace(model: Model, parameters: readonly Stepped[], spec: OptimizerSpec): void {
+  const names = parameters.flatMap(({ name }) => changedBy(spec, name))
+  for (const { input, output, reason } of inPlaceHazards(model, pairsByName(model, names)))
+    unreachable(`${spec.kind} cannot write ${output.name} over ${input.name}: ${reason}`)
 }
 
 function specOf(

@@ -107,8 +107,8 @@ export interface OptimizerSpec {
   /** The parameter's own value: input and output names, `{}` as above. The gradient input is the parameter's `gradient`. */
   parameter: { input: string; output: string }
   /**
-   * True where an output may be written over its own input, because every reader of the input precedes the writer.
-   * Without it a runtime keeps a second buffer for everything that the step changes.
+   * True where an output may be written over its own input, because every reader of the input precedes the writer: the compiler
+   * has proved it (src/in-place.ts). Without it a runtime keeps a second buffer for everything that the step changes.
    */
   inPlace?: boolean
   /**
@@ -126,6 +126,15 @@ export function stateShape<Dim>(
 ): readonly (Dim | 1)[] {
   if (scalar) return []
   return reduced === undefined ? shape : shape.map((d, i) => (i === shape.length + reduced ? 1 : d))
+}
+
+/** Inputs and outputs of the optimizer for one parameter: its value and states, each with its successor. */
+export function changedBy(
+  { parameter, state }: Pick<OptimizerSpec, 'parameter' | 'state'>,
+  name: string,
+): { input: string; output: string }[] {
+  const named = (pattern: string): string => pattern.replace('{}', () => name)
+  return [parameter, ...state].map(({ input, output }) => ({ input: named(input), output: named(output) }))
 }
 
 /** `manifest.json`, version 1. */
