@@ -9,7 +9,7 @@ import { simplifyModel } from '../../passes/simplify.js'
 import { evaluateGraph } from '../../src/evaluate.js'
 import { bindInputDims, inferGraph } from '../../src/infer.js'
 import type { Model, Value } from '../../src/ir.js'
-import type { NdArray } from '../../src/op.js'
+import type { NdArray, OpTable } from '../../src/op.js'
 import { standardOps } from '../../src/ops/index.js'
 import { removeDeadNodes } from '../../src/order.js'
 import { parseModel } from '../../src/text.js'
@@ -27,20 +27,20 @@ export interface Differentiated {
 }
 
 /** Parses a program and differentiates it. */
-export function differentiateProgram(text: string): Differentiated {
+export function differentiateProgram(text: string, table = standardOps): Differentiated {
   const model = parseModel(text)
   if (model.opset === 0) model.opsets.set('', 20)
   bindInputDims(model)
-  inferGraph(model.graph, model, standardOps)
-  return differentiateModel(model)
+  inferGraph(model.graph, model, table)
+  return differentiateModel(model, table)
 }
 
 /** Adds the gradients of the first result to a model whose types are inferred. */
-export function differentiateModel(model: Model): Differentiated {
+export function differentiateModel(model: Model, table = standardOps): Differentiated {
   const { graph } = model
   const loss = graph.outputs[0]!
   const wanted = graph.inputs.filter((v) => isFloat(v.type?.dtype))
-  const found = gradients(model, standardOps, loss, wanted)
+  const found = gradients(model, table, loss, wanted)
   const inputs = wanted.filter((v) => found.has(v))
   graph.setOutputs([loss, ...inputs.map((v) => found.get(v)!)])
   removeDeadNodes(graph)
@@ -49,18 +49,20 @@ export function differentiateModel(model: Model): Differentiated {
 }
 
 /**
- * Expects the gradients to be those that differences tell, and ONNX Runtime to compute them too.
+ * Expects the gradients to be those that differences tell, and ONNX Runtime to compute them too; with another table than the
+ * standard one, by calls of kernels' functions.
  * @param given elements of inputs that are not to be arbitrary
  */
 export async function expectGradients(
   { model, inputs }: Differentiated,
   given: Readonly<Record<string, readonly number[]>> = {},
+  table = standardOps,
 ): Promise<void> {
   const feeds = new Map(model.graph.inputs.map((v, k) => [v, arrayFor(v, k, given[v.name])]))
   const [loss, ...results] = model.graph.outputs as [Value, ...Value[]]
-  const arrays = evaluateGraph(model.graph, feeds, standardOps)
+  const arrays = evaluateGraph(model.graph, feeds, table)
   const lossAt = (changed: Map<Value, NdArray>): number =>
-    evaluateGraph(model.graph, changed, standardOps, [loss]).get(loss)!.data[0]!
+    evaluateGraph(model.graph, changed, table, [loss]).get(loss)!.data[0]!
   inputs.forEach((input, i) => {
     const got = arrays.get(results[i]!)!
     const x = feeds.get(input)!
@@ -77,6 +79,7 @@ export async function expectGradients(
     model,
     feeds,
     [loss, ...results].map((v) => arrays.get(v)!),
+    table,
   )
 }
 
@@ -94,8 +97,9 @@ async function expectRuntime(
   model: Model,
   feeds: ReadonlyMap<Value, NdArray>,
   wanted: readonly NdArray[],
+  table: OpTable,
 ): Promise<void> {
-  lowerModel(model, standardOps)
+  lowerModel(model, table, table !== standardOps)
   model.graph.outputs.forEach((v, i) => {
     if (v.producer) v.name = `result${i}`
   })
@@ -104,7 +108,7 @@ async function expectRuntime(
     [...feeds].map(([v, x]) => [v.name, feed(x.dtype as 'float32', x.shape, x.data)]),
   )
   for (const simplified of [false, true]) {
-    if (simplified) simplifyModel(model, standardOps)
+    if (simplified) simplifyModel(model, table)
     verify(model, 'lowering')
     expectRoundTrip(model)
     const got = Object.values(await runModel(model, tensors))
