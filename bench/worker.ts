@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline'
 import type { Batch } from '../runtime/data/batch.js'
 import { GradientSet } from '../runtime/training/gradients.js'
 import { openCompiled } from '../runtime/manifest.js'
+import { provingInPlace } from '../runtime/training/in-place.js'
 import { TrainingState } from '../runtime/training/state.js'
 import { TrainingGraph } from '../runtime/training/graph.js'
 import { memory, resetPeak } from './memory.js'
@@ -30,7 +31,10 @@ async function main(): Promise<void> {
   const [directory, threads, optimizer] = process.argv.slice(2)
   const compiled = openCompiled(directory!)
   const graph = await TrainingGraph.open(compiled, { threads: Number(threads) })
-  const state = TrainingState.fromFile(compiled.manifest, path.join(directory!, compiled.manifest.checkpoint))
+  const state = TrainingState.fromFile(
+    provingInPlace(compiled),
+    path.join(directory!, compiled.manifest.checkpoint),
+  )
   const gradients = new GradientSet(state.parameters)
 
   async function step({ ids, keep }: StepRequest): Promise<StepReply> {

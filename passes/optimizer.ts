@@ -71,7 +71,7 @@ function emitStep(
 /** What `inPlace` says, or a bug: a rule that reads a tensor after it has written its successor. */
 function proveInPlace(model: Model, parameters: readonly Stepped[], spec: OptimizerSpec): void {
   const names = parameters.flatMap(({ name }) => changedBy(spec, name))
-  for (const { input, output, reason } of inPlaceHazards(model, pairsByName(model, names)))
+  for (const { input, output, reason } of inPlaceHazards(model, pairsByName(model, names)!))
     unreachable(`${spec.kind} cannot write ${output.name} over ${input.name}: ${reason}`)
 }
 

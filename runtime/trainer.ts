@@ -23,6 +23,7 @@ import type {
 import { fit } from './training/fit.js'
 import { checkHyperparameters, TrainingGraph } from './training/graph.js'
 import { resolveGroups, type PerParameter } from './training/groups.js'
+import { provingInPlace } from './training/in-place.js'
 import { globalNorm } from './training/norms.js'
 import { LossScale } from './training/loss-scale.js'
 import { Progress } from './training/progress.js'
@@ -55,7 +56,7 @@ export class Trainer {
     })
     this.allocations = allocationSteps(rates, steps, options.ratesAt)
     this.handler = new DropBPHandler(manifest, options.dropbp)
-    this.state = TrainingState.fromFile(manifest, path.join(directory, manifest.checkpoint))
+    this.state = TrainingState.fromFile(provingInPlace(compiled), path.join(directory, manifest.checkpoint))
     this.progress = new Progress(options.maxSkipped)
     const passes = { maskPer, observe: rates === 'online' }
     this.lossScale = new LossScale(manifest.loss)

@@ -8,7 +8,6 @@
  * that let a later node read the memory itself (a cast there and back, a factor 1, a reshape) are reckoned with: such results
  * count as the memory, and so do those of every operator that is not known to make new ones.
  */
-import { unreachable } from './errors.js'
 import { Node, type Graph, type Model, type Value } from './ir.js'
 import { reads } from './order.js'
 import { formatType } from './types.js'
@@ -45,17 +44,17 @@ export function inPlaceHazards(model: Model, pairs: readonly InPlacePair[]): Haz
   })
 }
 
-/** Pairs of a model's inputs and results by their names. @throws Error where it lacks one */
+/** Pairs of a model's inputs and results by their names; null where it lacks one. */
 export function pairsByName(
   { graph }: Model,
   names: readonly { input: string; output: string }[],
-): InPlacePair[] {
-  const find = (values: readonly Value[]): ((name: string) => Value) => {
-    const byName = new Map(values.map((v) => [v.name, v]))
-    return (name) => byName.get(name) ?? unreachable(`the graph has no ${name}`)
-  }
-  const [inputs, outputs] = [find(graph.inputs), find(graph.outputs)]
-  return names.map(({ input, output }) => ({ input: inputs(input), output: outputs(output) }))
+): InPlacePair[] | null {
+  const [inputs, outputs] = [graph.inputs, graph.outputs].map((of) => new Map(of.map((v) => [v.name, v])))
+  const pairs = names.flatMap((name) => {
+    const [input, output] = [inputs!.get(name.input), outputs!.get(name.output)]
+    return input && output ? [{ input, output }] : []
+  })
+  return pairs.length === names.length ? pairs : null
 }
 
 class Proof {
