@@ -43,12 +43,12 @@ export {
   type ScheduleKind,
   type ScheduleOptions,
 } from './schedules/index.js'
+export { BACKENDS, type BackendName } from './backends.js'
 export {
-  BACKENDS,
   chooseBackend,
+  describeBackend,
   openSession,
   type Backend,
-  type BackendName,
   type Fetches,
   type ResultTensor,
   type Session,

@@ -1,13 +1,10 @@
 /** Sessions: what runs a graph. A narrow interface, so that a backend can take another's place; and the choice of one. */
 import { UsageError } from '../src/errors.js'
 import type { HostTensor } from '../src/host-tensor.js'
+import { BACKENDS, type BackendName } from './backends.js'
 import { loadOrt } from './native/library.js'
 import { locate } from './native/location.js'
 import { openNativeSession } from './native/session.js'
-
-/** Backends by name; `auto` takes `native` where it can be had. */
-export const BACKENDS = ['auto', 'native', 'node'] as const
-export type BackendName = (typeof BACKENDS)[number]
 
 /** How sessions are made. */
 export interface SessionOptions {
@@ -90,11 +87,17 @@ export function chooseBackend(options: SessionOptions = {}): Backend {
   const other = providers.find((provider) => provider !== 'cpu')
   const reason = other === undefined ? why : `it runs on cpu only, not on ${other}`
   if (native && reason === undefined) return { name: 'native', version }
-  if (wanted === 'auto') return { name: 'node', version, why: reason }
+  if (wanted === 'auto') return { name: 'node', version, why: `no native session, ${reason}` }
   throw new UsageError(
     'no-native-session',
     `the native session cannot be had: ${reason}; ask for auto or node`,
   )
+}
+
+/** A backend in words. */
+export function describeBackend({ name, version, why }: Backend): string {
+  if (name === 'native') return `onnxruntime ${version}, native session`
+  return `onnxruntime ${version} through onnxruntime-node${why === undefined ? '' : `: ${why}`}`
 }
 
 function fromEnvironment(): BackendName {

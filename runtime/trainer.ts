@@ -9,6 +9,7 @@ import { DropBPHandler } from './dropbp/handler.js'
 import type { Mask } from './dropbp/presence.js'
 import { exportModel, exportParameters } from './export/export.js'
 import { openCompiled, type CompiledModel } from './manifest.js'
+import type { Backend } from './session.js'
 import { makeSchedule, type Schedule } from './schedules/index.js'
 import { Accumulator } from './training/accumulator.js'
 import { train, type Callbacks } from './training/callbacks.js'
@@ -77,6 +78,11 @@ export class Trainer {
       await graph.release()
       throw error
     }
+  }
+
+  /** What runs the graphs; undefined where the program brought sessions of its own. */
+  get backend(): Backend | undefined {
+    return this.graph.backend
   }
 
   /** Steps done so far. */

@@ -64,6 +64,8 @@ export interface RunFacts {
   /** In words. */
   readonly data: string
   readonly optimizer: string
+  /** What ran it, in words. */
+  readonly runtime?: string
   readonly dropRate: number
   /** Options by flag, for the record. */
   readonly settings: Readonly<Record<string, unknown>>

@@ -7,7 +7,13 @@ import { SquaredNorms } from './norms.js'
 import { openOptimizer, type OptimizerStep, type OptimizerValues } from './optimizer.js'
 import type { CompiledModel } from '../manifest.js'
 import { Presence, type Mask } from '../dropbp/presence.js'
-import { openSession, type Session, type SessionFactory, type SessionOptions } from '../session.js'
+import {
+  openSession,
+  type Backend,
+  type Session,
+  type SessionFactory,
+  type SessionOptions,
+} from '../session.js'
 import type { TrainingState } from './state.js'
 import { floatsOf, int64, scalar } from '../../src/host-tensor.js'
 
@@ -64,6 +70,11 @@ export class TrainingGraph {
     const optimizer = await openOptimizer(compiled, options, factory, vectors)
     const norms = new SquaredNorms(factory, options)
     return new TrainingGraph(compiled, training, optimizer, norms, () => make('eval', { spin: false }))
+  }
+
+  /** What runs it; undefined where the program brought a session of its own. */
+  get backend(): Backend | undefined {
+    return this.training.backend
   }
 
   /** Computes the gradients that the mask leaves present into `into`, and returns the loss. */

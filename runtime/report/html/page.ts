@@ -67,8 +67,8 @@ function tiles(history: History): string[] {
   )
 }
 
-function settings({ settings: given, optimizer }: RunFacts): string {
-  const entries = Object.entries({ optimizer, ...given }).filter(([, value]) => value !== undefined)
+function settings({ settings: given, optimizer, runtime }: RunFacts): string {
+  const entries = Object.entries({ optimizer, runtime, ...given }).filter(([, value]) => value !== undefined)
   const rows = entries.map(([name, value]) => {
     const shown = Array.isArray(value) ? value.join(', ') : String(value)
     return `<tr><td>${escape(name)}</td><td>${escape(shown)}</td></tr>`

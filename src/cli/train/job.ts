@@ -1,6 +1,7 @@
 /** One training, from the command to its results. Where it runs, and who hears of it, is the caller's affair. */
 import path from 'node:path'
 import {
+  describeBackend,
   DropBPError,
   listCheckpoints,
   locateSource,
@@ -11,6 +12,7 @@ import {
   type Trainer,
   type TrainEvent,
 } from '../../../runtime/index.js'
+import { sizeOf } from '../../host-tensor.js'
 import { writeConfig } from './config-file.js'
 import { prepareData, type PreparedData } from './data.js'
 import type { TrainCommand } from './flags.js'
@@ -85,10 +87,11 @@ class Job {
     this.context.reporter.start({
       model: places.model,
       sites: this.compiled.manifest.sites.length,
-      parameters: trainer.state.parameters.reduce((n, p) => n + p.shape.reduce((a, b) => a * b, 1), 0),
+      parameters: trainer.state.parameters.reduce((n, p) => n + sizeOf(p.shape), 0),
       steps: data.steps,
       done: trainer.step,
       data: data.description,
+      runtime: this.runtime,
       dropRate: settings.dropRate,
     })
     this.recorder = await this.openRecorder()
@@ -176,9 +179,14 @@ class Job {
     return new DropBPError(error.code, `${error.message}; ${way}`, error.kind, { cause: error })
   }
 
+  private get runtime(): string | undefined {
+    const { backend } = this.trainer
+    return backend && describeBackend(backend)
+  }
+
   private openRecorder(): Promise<Recorder> {
     const { compiled, settings, data, places, trainer } = this
-    const facts = factsOf(places.model, compiled.manifest, settings, data)
+    const facts = { ...factsOf(places.model, compiled.manifest, settings, data), runtime: this.runtime }
     const context = { directory: places.out, facts, done: trainer.step }
     return Recorder.open(context, sinkNames(settings.record))
   }

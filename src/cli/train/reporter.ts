@@ -10,6 +10,8 @@ export interface StartInfo {
   /** Steps done already, by an earlier run. */
   done: number
   data: string
+  /** What runs it. */
+  runtime?: string
   dropRate: number
 }
 

@@ -53,6 +53,7 @@ export class TextReporter implements Reporter {
       `${colors.bold(info.model)}: ${info.parameters.toLocaleString('en')} trainable weights, ${info.sites} branches, drop rate ${info.dropRate}`,
     )
     this.line(info.data)
+    if (info.runtime !== undefined) this.line(info.runtime)
     this.bar?.start(info.steps, info.done, { loss: '–', speed: '–', drop: '–', saved: '–', left: '–' })
   }
 

@@ -19,7 +19,8 @@ import type { TrainSettings } from './settings.js'
 
 /** Opens the compiled directory; `steps` of the settings must be known. */
 export async function openTrainer(directory: string, settings: TrainSettings): Promise<Trainer> {
-  const { schedule, clip, weightDecay, provider, threads, learningRate, rates, ratesAt, maskPer } = settings
+  const { schedule, clip, weightDecay, provider, session, threads, learningRate, rates, ratesAt, maskPer } =
+    settings
   const steps = settings.steps!
   return Trainer.open(directory, {
     steps,
@@ -34,7 +35,11 @@ export async function openTrainer(directory: string, settings: TrainSettings): P
     maskPer,
     rates,
     ratesAt,
-    session: { providers: [provider], ...(threads === undefined ? {} : { threads }) },
+    session: {
+      providers: [provider],
+      ...(session === undefined ? {} : { backend: session }),
+      ...(threads === undefined ? {} : { threads }),
+    },
   })
 }
 
