@@ -1,11 +1,11 @@
 /** Random draws of a graph: which nodes make them, and the graph without them. */
 import { Builder } from '../src/builder.js'
 import { constantNumber, isDraw, trains } from '../src/draws.js'
-import { Graph, type Model, type Node, type Value } from '../src/ir.js'
+import type { Graph, Model, Node, Value } from '../src/ir.js'
 import type { OpTable } from '../src/op.js'
 import { allGraphs, topologicalOrder } from '../src/order.js'
 import { isFloat } from '../src/types.js'
-import { replaceOutputOrCopy } from './canonical/replace.js'
+import { isNestedResult, replaceOutputOrCopy } from './canonical/replace.js'
 import { keepProbability } from './randomness/masks.js'
 
 /** Nodes of a graph that draw, and those that compute from draws and constants alone: none of them may run twice. */
@@ -66,7 +66,6 @@ function settleMask(node: Node, b: Builder): void {
 
 /** Makes readers of an output read `value`; a result of a graph keeps its name and stays a node's own. */
 function replace(output: Value, b: Builder, value: Value): void {
-  const isNestedResult = [...output.uses].some(({ user }) => user instanceof Graph && user.owner)
-  if (!isNestedResult) return replaceOutputOrCopy(output, value, output.producer!.graph!)
+  if (!isNestedResult(output)) return replaceOutputOrCopy(output, value, output.producer!.graph!)
   output.replaceAllUsesWith(b.emit('Identity', [value], {}, { name: output.name }))
 }

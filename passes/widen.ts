@@ -5,7 +5,7 @@ import type { OpTable } from '../src/op.js'
 import { allGraphs } from '../src/order.js'
 import { widened } from '../src/tensor.js'
 import type { DType } from '../src/types.js'
-import { replaceOutput } from './canonical/replace.js'
+import { isNestedResult, redirect, replaceOutput } from './canonical/replace.js'
 import type { Pass } from './pass.js'
 
 export const widen: Pass = {
@@ -54,8 +54,7 @@ function dropNeedlessCast(node: Node): void {
   if (node.op !== 'Cast' || node.domain !== '') return
   const [x, y] = [node.input(0), node.output()]
   if (y.type?.dtype !== 'float32' || x.type?.dtype !== 'float32') return
-  const isNestedResult = [...y.uses].some(({ user }) => !(user instanceof Node) && user.owner)
-  if (!isNestedResult && replaceOutput(y, x)) node.graph!.removeNode(node)
+  if (!isNestedResult(y) && replaceOutput(y, x)) node.graph!.removeNode(node)
 }
 
 function retype(value: Value, found: Set<DType>): void {
@@ -96,8 +95,5 @@ function feedHalf(input: Value, model: Model, table: OpTable, notes: string[]): 
   if (type.dtype !== 'float16') return
   const uses = [...input.uses].filter(({ user }) => !(user instanceof Node && user.op === 'Shape'))
   const wide = new Builder(model, model.graph, table).cast(input, 'float32')
-  for (const { user, index } of uses) {
-    if (user instanceof Node) user.setInput(index, wide)
-    else user.setOutput(index, wide)
-  }
+  redirect(uses, wide)
 }

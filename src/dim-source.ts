@@ -1,6 +1,7 @@
 /** Where a symbolic dimension can be read at run time. */
 import { CompileError } from './errors.js'
 import type { Graph, Model, Value } from './ir.js'
+import { homeOf, isVisible } from './order.js'
 
 /** Axis `axis` of a value is the dimension. */
 export interface DimSource {
@@ -34,18 +35,6 @@ export function dimSource(model: Model, name: string, graph: Graph): DimSource {
 export function isReadable(model: Model, name: string, graph: Graph): boolean {
   const source = model.dimSources.get(name)
   return source !== undefined && isVisible(source.value, graph)
-}
-
-function homeOf(value: Value): Graph | null {
-  return value.producer ? value.producer.graph : value.owner
-}
-
-function isVisible(value: Value, from: Graph): boolean {
-  const home = homeOf(value)
-  if (!home) return false
-  for (let graph: Graph | null = from; graph; graph = graph.owner?.graph ?? null)
-    if (graph === home) return true
-  return false
 }
 
 function findDim(graph: Graph, name: string): DimSource | undefined {

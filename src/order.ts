@@ -27,6 +27,19 @@ export function captures(node: Node): Set<Value> {
   return values
 }
 
+/** The graph that computes or declares a value; null where a value belongs to none. */
+export function homeOf(value: Value): Graph | null {
+  return value.producer ? value.producer.graph : value.owner
+}
+
+/** Whether a value can be read in a graph: it lives there or around it. */
+export function isVisible(value: Value, from: Graph): boolean {
+  const home = homeOf(value)
+  for (let graph: Graph | null = from; graph && home; graph = graph.owner?.graph ?? null)
+    if (graph === home) return true
+  return false
+}
+
 /** The node of the main graph in whose nested graphs a node lies; the node itself where it lies in none. */
 export function outermost(node: Node): Node {
   let top = node

@@ -1,7 +1,7 @@
 /** Structural checks of the IR: scopes, producers, use lists, acyclicity. */
 import { CompileError } from './errors.js'
 import { Graph, Node, type Model, type Use, type Value } from './ir.js'
-import { allGraphs, topologicalOrder } from './order.js'
+import { allGraphs, isVisible, topologicalOrder } from './order.js'
 
 /**
  * Checks a model's graphs.
@@ -28,11 +28,7 @@ function declared(graph: Graph): Value[] {
 }
 
 function* checkScopes(graph: Graph): Generator<string> {
-  const visible = (value: Value): boolean => {
-    const home = value.producer ? value.producer.graph : value.owner
-    for (let g: Graph | null = graph; g; g = g.owner?.graph ?? null) if (g === home) return true
-    return false
-  }
+  const visible = (value: Value): boolean => isVisible(value, graph)
   for (const node of graph.nodes) {
     if (node.graph !== graph) yield `node "${node.name}" (${node.op}) does not know its graph`
     for (const [i, v] of node.inputs.entries()) {

@@ -1,7 +1,7 @@
 /** `If` nodes whose condition is known. */
-import { prepareInitializer } from '../../src/infer.js'
 import type { Graph, Node, Value } from '../../src/ir.js'
 import { topologicalOrder } from '../../src/order.js'
+import { moveInitializers } from './copy-body.js'
 import { replaceOutputOrCopy } from './replace.js'
 
 /** The value of a scalar that is known at compile time. */
@@ -25,10 +25,7 @@ export function inlineKnownIf(node: Node): Node[] | undefined {
 
 function moveInto(graph: Graph, inner: Graph): Node[] {
   const nodes = topologicalOrder(inner)
-  for (const value of [...inner.initializers]) {
-    inner.initializers.delete(value)
-    prepareInitializer(graph.addInitializer(value))
-  }
+  moveInitializers(inner, graph)
   for (const node of nodes) {
     inner.detachNode(node)
     graph.addNode(node)

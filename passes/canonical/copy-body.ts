@@ -4,6 +4,14 @@ import { prepareInitializer } from '../../src/infer.js'
 import type { Graph, Node } from '../../src/ir.js'
 import { topologicalOrder, withNested } from '../../src/order.js'
 
+/** Moves the constants of a body to the graph that takes its nodes. */
+export function moveInitializers(body: Graph, graph: Graph): void {
+  for (const value of [...body.initializers]) {
+    body.initializers.delete(value)
+    prepareInitializer(graph.addInitializer(value))
+  }
+}
+
 /**
  * Copies the nodes of a body into a graph, in order; constants of the body move there.
  * @param map what the inputs of the body are there; the copies are entered into it
@@ -15,10 +23,7 @@ export function copyBody(
   map: ValueMap,
   copied: (copy: Node, original: Node) => void,
 ): Node[] {
-  for (const value of [...body.initializers]) {
-    body.initializers.delete(value)
-    prepareInitializer(graph.addInitializer(value))
-  }
+  moveInitializers(body, graph)
   return topologicalOrder(body).map((node) => {
     const copy = graph.addNode(cloneNode(node, map))
     const originals = withNested(node)

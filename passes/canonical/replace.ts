@@ -1,9 +1,22 @@
 /** Replacing a node's output by another value without losing the names of a model's outputs. */
-import { Graph, Node, Value } from '../../src/ir.js'
+import { Graph, Node, Value, type Use } from '../../src/ir.js'
 
 function isModelOutput(value: Value): boolean {
   for (const { user } of value.uses) if (user instanceof Graph && user.owner === null) return true
   return false
+}
+
+/** Whether a value is a result of a nested graph, which may return values of its own only. */
+export function isNestedResult(value: Value): boolean {
+  return [...value.uses].some(({ user }) => user instanceof Graph && user.owner !== null)
+}
+
+/** Makes some readers of a value read another. */
+export function redirect(uses: Iterable<Use>, to: Value): void {
+  for (const use of [...uses]) {
+    if (use.user instanceof Node) use.user.setInput(use.index, to)
+    else use.user.setOutput(use.index, to)
+  }
 }
 
 /**

@@ -5,7 +5,8 @@ import { ACCUMULATE, GATE, OR_ZERO } from '../../src/ops/dropbp.js'
 import { Builder } from '../../src/builder.js'
 import { Condition } from '../condition.js'
 import { scheduleBatches, type Batch } from './batches.js'
-import { moveNodes, redirect, usesOutside, type Branches } from './branches.js'
+import { redirect } from '../canonical/replace.js'
+import { moveNodes, usesOutside, type Branches } from './branches.js'
 import type { Execution } from './execution.js'
 
 /** What a conditional value is where its condition is false: another value, a scalar zero, or (by default) empty. */

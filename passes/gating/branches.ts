@@ -116,14 +116,6 @@ export function usesOutside(value: Value, inside: ReadonlySet<Node>): Use[] {
   })
 }
 
-/** Makes some readers of a value read another. */
-export function redirect(uses: Iterable<Use>, to: Value): void {
-  for (const use of [...uses]) {
-    if (use.user instanceof Node) use.user.setInput(use.index, to)
-    else use.user.setOutput(use.index, to)
-  }
-}
-
 function isInside(node: Node, inside: ReadonlySet<Node>): boolean {
   for (let n: Node | null = node; n; n = n.graph?.owner ?? null) if (inside.has(n)) return true
   return false

@@ -1,7 +1,7 @@
 /** From the IR to ONNX messages. */
 import { IOError } from '../errors.js'
 import type { FunctionDef, Graph, Model, Node, Value } from '../ir.js'
-import { allGraphs, topologicalOrder } from '../order.js'
+import { allGraphs, homeOf, topologicalOrder } from '../order.js'
 import type { Tensor } from '../tensor.js'
 import { attributeToProto, type AttributeWriter } from './attributes.js'
 import { encodePieces, totalLength } from './encode.js'
@@ -232,7 +232,7 @@ class GraphWriter implements AttributeWriter {
   private results(graph: Graph, nodes: NodeProto[]): ValueInfo[] {
     const seen = new Set<Value>()
     return graph.outputs.map((value) => {
-      const isOwn = (value.producer ? value.producer.graph : value.owner) === graph
+      const isOwn = homeOf(value) === graph
       let name = this.names.of(value)
       if (!isOwn || seen.has(value)) {
         const input = name

@@ -3,6 +3,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import type { CompileContext } from '../../../passes/pass.js'
 import type { Manifest, ParameterSpec, SiteKind, TensorSpec } from '../../manifest.js'
+import { sizeOf } from '../../host-tensor.js'
 import type { CheckReport } from '../check/results.js'
 import { ownersOf } from '../../../passes/find-residual-branches.js'
 import { exampleDims, siteCost, stepCosts, type Dims, type StepCost } from './cost.js'
@@ -101,7 +102,7 @@ function siteSummaries(
   whole: number,
 ): SiteSummary[] {
   const owners = new Map(parameters.map((p) => [p.name, ownersOf(p)]))
-  const sizes = new Map(manifest.parameters.map((p) => [p.name, elements(p.shape)]))
+  const sizes = new Map(manifest.parameters.map((p) => [p.name, sizeOf(p.shape)]))
   return manifest.sites.map((site) => {
     const { name, index, layer, kind } = site
     const own = manifest.parameters.filter((p) => p.trainable && owners.get(p.name)?.at(-1) === name)
@@ -118,12 +119,8 @@ function siteSummaries(
   })
 }
 
-function elements(shape: readonly number[]): number {
-  return shape.reduce((n, d) => n * d, 1)
-}
-
 function tally(parameters: readonly { shape: number[] }[]): Tally {
-  return { tensors: parameters.length, elements: parameters.reduce((n, p) => n + elements(p.shape), 0) }
+  return { tensors: parameters.length, elements: parameters.reduce((n, p) => n + sizeOf(p.shape), 0) }
 }
 
 /** The files below a directory with their sizes, in the order a person reads them. */

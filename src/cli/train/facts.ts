@@ -1,6 +1,7 @@
 /** Facts of a training, for its records. */
 import path from 'node:path'
 import { SINKS, type Manifest, type RunFacts, type SinkName } from '../../../runtime/index.js'
+import { sizeOf } from '../../host-tensor.js'
 import { UsageError } from '../../errors.js'
 import { didYouMean } from '../suggest.js'
 import { kebab } from './options/option.js'
@@ -13,8 +14,7 @@ export function factsOf(
   settings: TrainSettings,
   data: { steps: number; description: string },
 ): RunFacts {
-  const weights = (of: readonly { shape: number[] }[]): number =>
-    of.reduce((n, p) => n + p.shape.reduce((a, b) => a * b, 1), 0)
+  const weights = (of: readonly { shape: number[] }[]): number => of.reduce((n, p) => n + sizeOf(p.shape), 0)
   return {
     model: path.basename(model),
     trainable: weights(manifest.parameters.filter((p) => p.trainable)),

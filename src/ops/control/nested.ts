@@ -1,18 +1,13 @@
 /** Nested graphs of control-flow operators: what a backward graph reads of its forward one, and results. */
 import { Graph, Node, Value, type Model } from '../../ir.js'
 import type { Builder } from '../../builder.js'
-import { allGraphs } from '../../order.js'
+import { allGraphs, homeOf } from '../../order.js'
 import type { Dim } from '../../types.js'
 
 /** The nested graph in an attribute, where there is one. */
 export function bodyOf(node: Node, name = 'body'): Graph | undefined {
   const attribute = node.attributes.get(name)
   return attribute?.type === 'graph' ? attribute.value : undefined
-}
-
-/** The graph that computes or declares a value. */
-export function homeOf(value: Value): Graph | null {
-  return value.producer ? value.producer.graph : value.owner
 }
 
 /** Whether a value lives in a graph or in one nested below it. */
