@@ -2,10 +2,10 @@
  * Compiles a small GPT, fine-tunes it with every branch kept and with DropBP, and compares: `npm run demo`. With `--quick`
  * a few steps only, to see that everything works.
  */
-import { fork } from 'node:child_process'
+import { fork, type ChildProcess } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import path from 'node:path'
-import cliProgress from 'cli-progress'
+import cliProgress, { type SingleBar } from 'cli-progress'
 import Table from 'cli-table3'
 import { compile } from '../../src/index.js'
 import { median } from '../../bench/statistics.js'
@@ -35,44 +35,100 @@ interface RunResult {
   model: string
 }
 
-/** Runs one fine-tuning in a child process, with a progress bar on a terminal. */
-async function fineTune(directory: string, label: string, dropRate: number): Promise<RunResult> {
-  const output = path.join(OUT, `fine-tuned-${dropRate}.onnx`)
-  const settings: RunSettings = {
-    directory,
-    text: TEXT,
-    dropRate,
-    steps: STEPS,
-    evaluateEvery: EVALUATE_EVERY,
-    output,
-    source: MODEL,
+/** A fine-tuning in a process of its own, which goes on when it is told to. */
+class Run {
+  readonly result: RunResult
+  private readonly child: ChildProcess
+  private readonly exited: Promise<void>
+  private turn: { resolve: () => void; reject: (error: Error) => void } | undefined
+
+  constructor(
+    directory: string,
+    label: string,
+    dropRate: number,
+    private readonly bar: SingleBar | undefined,
+  ) {
+    const output = path.join(OUT, `fine-tuned-${dropRate}.onnx`)
+    const settings: RunSettings = {
+      directory,
+      text: TEXT,
+      dropRate,
+      steps: STEPS,
+      evaluateEvery: EVALUATE_EVERY,
+      output,
+      source: MODEL,
+    }
+    this.result = {
+      training: [],
+      validation: [],
+      milliseconds: [],
+      backwardSkipped: [],
+      peak: 0,
+      model: output,
+    }
+    this.child = fork(path.join(import.meta.dirname, 'run.js'), [JSON.stringify(settings)])
+    this.child.on('message', (message: RunMessage) => this.hear(message))
+    this.exited = new Promise((resolve, reject) => {
+      this.child.on('exit', (code) => {
+        const failed = new Error(`the run "${label}" failed (exit code ${code})`)
+        this.turn?.reject(failed)
+        if (code === 0) resolve()
+        else reject(failed)
+      })
+    })
+    this.exited.catch(() => undefined)
   }
-  const result: RunResult = {
-    training: [],
-    validation: [],
-    milliseconds: [],
-    backwardSkipped: [],
-    peak: 0,
-    model: output,
+
+  /** Has it take its next turn: the evaluation before training first, then a step each, with the evaluation that is due. */
+  async takeTurn(): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.turn = { resolve, reject }
+      this.child.send('go')
+    })
+    this.turn = undefined
   }
-  const format = `${label.padEnd(16)} {bar} {value}/{total}  loss {loss}  {eta_formatted} left`
-  const bar = new cliProgress.SingleBar({ format, barsize: 28 }, cliProgress.Presets.shades_classic)
-  bar.start(STEPS, 0, { loss: '' })
-  const child = fork(path.join(import.meta.dirname, 'run.js'), [JSON.stringify(settings)])
-  const exit = new Promise<void>((resolve, reject) => {
-    child.on('exit', (code) =>
-      code === 0 ? resolve() : reject(new Error(`the run "${label}" failed (exit code ${code})`)),
-    )
-  })
-  child.on('message', (message: RunMessage) => {
-    collect(result, message)
-    if (message.type === 'step') bar.update(message.step, { loss: message.loss.toFixed(3) })
-  })
-  await exit.finally(() => bar.stop())
-  return result
+
+  /** Waits until its model is written. */
+  end(): Promise<void> {
+    return this.exited
+  }
+
+  stop(): void {
+    this.child.kill()
+  }
+
+  private hear(message: RunMessage): void {
+    if (message.type === 'turn') return this.turn?.resolve()
+    collect(this.result, message)
+    if (message.type === 'step') this.bar?.update(message.step, { loss: message.loss.toFixed(3) })
+  }
 }
 
-function collect(result: RunResult, message: RunMessage): void {
+/**
+ * Fine-tunes with every branch kept and with DropBP, step by step in turn: whatever else this machine does meanwhile befalls
+ * both alike.
+ */
+async function fineTuneBoth(directory: string): Promise<[kept: RunResult, dropped: RunResult]> {
+  const format = `{label} {bar} {value}/{total}  loss {loss}  {eta_formatted} left`
+  const options = { format, barsize: 28, stream: process.stderr }
+  const bars = process.stderr.isTTY
+    ? new cliProgress.MultiBar(options, cliProgress.Presets.shades_classic)
+    : undefined
+  const start = (label: string, dropRate: number): Run =>
+    new Run(directory, label, dropRate, bars?.create(STEPS, 0, { label: label.padEnd(16), loss: '' }))
+  const [kept, dropped] = [start('all kept', 0), start(`DropBP ${DROP_RATE}`, DROP_RATE)]
+  try {
+    for (let turn = 0; turn <= STEPS; turn++)
+      for (const run of turn % 2 === 0 ? [kept, dropped] : [dropped, kept]) await run.takeTurn()
+    await Promise.all([kept.end(), dropped.end()])
+    return [kept.result, dropped.result]
+  } finally {
+    bars?.stop()
+    for (const run of [kept, dropped]) run.stop()
+  }
+}
+
+function collect(result: RunResult, message: Exclude<RunMessage, { type: 'turn' }>): void {
   if (message.type === 'end') result.peak = message.peak
   else if (message.type === 'validation') result.validation.push(message)
   else {
@@ -93,23 +149,21 @@ function compareTable(kept: RunResult, dropped: RunResult): string {
     name: string,
     of: (r: RunResult) => number,
     show: (x: number) => string,
-    relative = true,
+    change: number | null = of(dropped) / of(kept),
   ): void => {
-    const [a, b] = [of(kept), of(dropped)]
-    table.push([
-      name,
-      show(a),
-      show(b),
-      relative ? `${b < a ? '−' : '+'}${Math.abs(100 * (b / a - 1)).toFixed(0)}%` : '',
-    ])
+    const shown =
+      change === null ? '' : `${change < 1 ? '−' : '+'}${Math.abs(100 * (change - 1)).toFixed(0)}%`
+    table.push([name, show(of(kept)), show(of(dropped)), shown])
   }
   const loss = (x: number): string => x.toFixed(4)
-  row('validation loss before, nats per byte', (r) => r.validation[0]!.loss, loss, false)
-  row('validation loss after', (r) => r.validation.at(-1)!.loss, loss, false)
+  row('validation loss before, nats per byte', (r) => r.validation[0]!.loss, loss, null)
+  row('validation loss after', (r) => r.validation.at(-1)!.loss, loss, null)
   row(
     'time per step, median',
     (r) => median(r.milliseconds),
     (x) => `${x.toFixed(1)} ms`,
+    // Of steps that ran one after the other, not of the medians.
+    median(kept.milliseconds.map((ms, i) => dropped.milliseconds[i]! / ms)),
   )
   row(
     'training time',
@@ -120,7 +174,7 @@ function compareTable(kept: RunResult, dropped: RunResult): string {
     'backward FLOPs skipped',
     (r) => mean(r.backwardSkipped),
     (x) => `${(100 * x).toFixed(1)}%`,
-    false,
+    null,
   )
   row(
     'peak memory above the loaded model',
@@ -155,8 +209,7 @@ async function main(): Promise<void> {
     `compiled gpt-moby.onnx in ${((performance.now() - start) / 1e3).toFixed(1)} s: ${parameters.length} parameters, ${sites.length} residual branches\n`,
   )
 
-  const kept = await fineTune(directory, 'all kept', 0)
-  const dropped = await fineTune(directory, `DropBP ${DROP_RATE}`, DROP_RATE)
+  const [kept, dropped] = await fineTuneBoth(directory)
   console.log(compareTable(kept, dropped))
 
   const label = `DropBP, drop rate ${DROP_RATE}`
