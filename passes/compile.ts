@@ -139,6 +139,8 @@ export function compileModel(source: Model, request: CompileRequest = {}): Compi
     optimizerSlice: optimizer.slice,
     annotated,
   }
+  const called = [models.training, evaluation, optimizer.model].flatMap((m) => m.functions.map((f) => f.name))
+  if (ctx.options.kernels) manifest.kernels = [...new Set(called)]
   const writeInto: Compilation['writeInto'] = (directory) => writeArtifacts(directory, models, manifest, ctx)
   const write: Compilation['write'] = (directory, { force = false } = {}) =>
     writeDirectory(directory, force, writeInto)

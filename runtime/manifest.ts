@@ -89,6 +89,7 @@ const schema = v.looseObject({
   models: v.object({ training: v.string(), eval: v.string(), optimizer: v.string(), annotated: v.string() }),
   checkpoint: v.string(),
   dropout: v.optional(v.object({ seed: v.string() })),
+  kernels: v.optional(v.array(v.string())),
   arithmetic: v.optional(v.string()),
   inputs: v.array(tensorSpec),
   loss: v.object({

@@ -21,8 +21,11 @@ export interface SessionOptions {
    * onnxruntime-node. By default the environment's `DROPBP_SESSION`, else `auto`.
    */
   backend?: BackendName
-  /** A library of custom operators to register. The native backend's only: onnxruntime-node cannot register any. */
-  kernels?: string
+  /**
+   * A library of custom operators to register. The native backend's only: onnxruntime-node cannot register any. Where graphs
+   * call functions that kernels compute, a training takes the library that was built by itself, unless this is `false`.
+   */
+  kernels?: string | false
 }
 
 /** Which backend runs a session, and why not the native one where that could have been. */
@@ -31,6 +34,8 @@ export interface Backend {
   /** Of the onnxruntime library. */
   readonly version: string
   readonly why?: string
+  /** What computes the functions that the graphs call, in words; absent where they call none. */
+  readonly kernels?: string
 }
 
 /** A computed tensor. */
@@ -95,9 +100,10 @@ export function chooseBackend(options: SessionOptions = {}): Backend {
 }
 
 /** A backend in words. */
-export function describeBackend({ name, version, why }: Backend): string {
-  if (name === 'native') return `onnxruntime ${version}, native session`
-  return `onnxruntime ${version} through onnxruntime-node${why === undefined ? '' : `: ${why}`}`
+export function describeBackend({ name, version, why, kernels }: Backend): string {
+  const own = kernels === undefined ? '' : `; ${kernels}`
+  if (name === 'native') return `onnxruntime ${version}, native session${own}`
+  return `onnxruntime ${version} through onnxruntime-node${why === undefined ? '' : `: ${why}`}${own}`
 }
 
 function fromEnvironment(): BackendName {

@@ -151,6 +151,8 @@ export interface Manifest {
   dropout?: { seed: string }
   /** Element type that the graphs compute in, where it is not the one that the parameters train in. */
   arithmetic?: ManifestDType
+  /** Functions of domain com.dropbp that the graphs call and that a kernel library can compute; absent where they call none. */
+  kernels?: string[]
   inputs: TensorSpec[]
   /** `labels` is null when a model output is itself the loss. */
   loss: {

@@ -17,7 +17,7 @@ export async function withSessionOptions<T>(
   const pointer = ort.take('CreateSessionOptions')
   try {
     setOptions(ort, pointer, options)
-    if (options.kernels !== undefined) registerKernels(ort, pointer, options.kernels)
+    if (options.kernels) registerKernels(ort, pointer, options.kernels)
     return await use(pointer)
   } finally {
     ort.release('ReleaseSessionOptions', pointer)

@@ -7,6 +7,7 @@ import { SquaredNorms } from './norms.js'
 import { openOptimizer, type OptimizerStep, type OptimizerValues } from './optimizer.js'
 import type { CompiledModel } from '../manifest.js'
 import { Presence, type Mask } from '../dropbp/presence.js'
+import { chooseKernels } from '../kernels.js'
 import {
   openSession,
   type Backend,
@@ -50,6 +51,7 @@ export class TrainingGraph {
     private readonly optimizer: OptimizerStep,
     private readonly norms: SquaredNorms,
     private readonly open: (model: 'eval') => Promise<Session>,
+    private readonly kernels: string | undefined,
   ) {
     this.presence = new Presence(compiled.manifest)
   }
@@ -57,11 +59,13 @@ export class TrainingGraph {
   /** @param vectors whether `update` is given vectors */
   static async open(
     compiled: CompiledModel,
-    options: SessionOptions = {},
+    given: SessionOptions = {},
     factory: SessionFactory = openSession,
     vectors = false,
   ): Promise<TrainingGraph> {
     const { directory, manifest } = compiled
+    // a program's own sessions register what they like
+    const { options, said } = factory === openSession ? chooseKernels(manifest, given) : { options: given }
     // A frozen weight inside a branch would be packed once for each `If` that reads it.
     const frozenInBranch = manifest.parameters.some((p) => !p.trainable && p.sites.length > 0)
     const make = (model: 'training' | 'eval', own: SessionOptions): Promise<Session> =>
@@ -69,12 +73,14 @@ export class TrainingGraph {
     const training = await make('training', { prepack: !frozenInBranch })
     const optimizer = await openOptimizer(compiled, options, factory, vectors)
     const norms = new SquaredNorms(factory, options)
-    return new TrainingGraph(compiled, training, optimizer, norms, () => make('eval', { spin: false }))
+    const open = () => make('eval', { spin: false })
+    return new TrainingGraph(compiled, training, optimizer, norms, open, said)
   }
 
   /** What runs it; undefined where the program brought a session of its own. */
   get backend(): Backend | undefined {
-    return this.training.backend
+    const { backend } = this.training
+    return backend && this.kernels !== undefined ? { ...backend, kernels: this.kernels } : backend
   }
 
   /** Computes the gradients that the mask leaves present into `into`, and returns the loss. */

@@ -1,5 +1,6 @@
 /** One optimizer step on the present gradients: over slices of the parameters where that is possible, else over all at once. */
 import path from 'node:path'
+import { ADAMW } from '../../kernels/adamw/function.js'
 import type { Manifest } from '../../src/manifest.js'
 import { scalar, type HostTensor } from '../../src/host-tensor.js'
 import type { CompiledModel } from '../manifest.js'
@@ -24,7 +25,9 @@ export async function openOptimizer(
   factory: SessionFactory,
   vectors: boolean,
 ): Promise<OptimizerStep> {
-  const { slice } = manifest.optimizer
+  // one pass over memory needs no slices, and no temporaries that would have to fit the cache
+  const hasKernel = typeof options.kernels === 'string' && manifest.kernels?.includes(ADAMW.name)
+  const slice = hasKernel ? undefined : manifest.optimizer.slice
   const file = path.join(directory, slice?.model ?? manifest.models.optimizer)
   const bytes = vectors && !slice ? withVectors(file, manifest) : undefined
   const session = await factory(file, { spin: false, ...options }, bytes)
