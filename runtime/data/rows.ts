@@ -63,12 +63,7 @@ export function renamed(rows: Rows, names: Readonly<Record<string, string>>): Ro
   return {
     kind: 'rows',
     length: rows.length,
-    columns: [
-      ...new Set([
-        ...rows.columns,
-        ...pairs.filter(([, from]) => rows.columns.includes(from)).map(([to]) => to),
-      ]),
-    ],
+    columns: [...new Set([...rows.columns, ...pairs.map(([to]) => to)])],
     get: (i) => rename(rows.get(i)),
     where: (i) => rows.where(i),
     close: () => rows.close(),

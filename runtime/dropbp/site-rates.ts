@@ -1,7 +1,7 @@
 /** Each site's drop rate, and the sensitivities that it was made from. */
 import { UsageError } from '../../src/errors.js'
 import type { SiteSpec } from '../../src/manifest.js'
-import { blocksOf } from '../policies/policy.js'
+import { depthsOf } from '../policies/policy.js'
 import { allocateRates, checkBounds, depthRates, type RateBounds } from './rates.js'
 
 /** Rates within bounds, in the manifest's order of sites. */
@@ -40,9 +40,7 @@ export class SiteRates {
 
   /** Rates that grow with the depth of a site's block. */
   setByDepth(flops: readonly number[], target: number): void {
-    const blocks = blocksOf(this.sites)
-    const depth = this.sites.map((_, i) => blocks.findIndex((block) => block.includes(i)) + 1)
-    this.take(depthRates({ depth, flops, target, ...this.bounds }))
+    this.take(depthRates({ depth: depthsOf(this.sites), flops, target, ...this.bounds }))
   }
 
   /** Rates that fall with a site's sensitivity. */

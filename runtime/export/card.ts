@@ -1,6 +1,7 @@
 /** The model card: what a training was and how well its result does, as Markdown. */
 import path from 'node:path'
 import { replaceFile } from '../../src/files.js'
+import { percent } from '../../src/format.js'
 import type { Manifest } from '../../src/manifest.js'
 import type { History, RunFacts } from '../report/history.js'
 
@@ -85,10 +86,7 @@ function results({ history, facts, step }: CardContext): [string, string][] {
 }
 
 function training({ facts, history }: CardContext): [string, string][] {
-  const { steps } = history
-  const mean = (value: (s: (typeof steps)[number]) => number): number =>
-    steps.length > 0 ? steps.reduce((sum, s) => sum + value(s), 0) / steps.length : 0
-  const seconds = (steps.length * mean((s) => s.milliseconds)) / 1000
+  const { seconds, tokens, backwardSkipped } = history.totals
   const given = TOLD.flatMap((name): [string, string][] => {
     const value = facts.settings[name]
     if (value === undefined) return []
@@ -103,9 +101,9 @@ function training({ facts, history }: CardContext): [string, string][] {
     ['optimizer', facts.optimizer],
     ['examples', facts.data],
     ...given,
-    ['tokens', steps.reduce((sum, s) => sum + s.tokens, 0).toLocaleString('en')],
+    ['tokens', tokens.toLocaleString('en')],
     ['time of all steps', `${seconds.toFixed(1)} s`],
-    ['backward FLOPs saved', percent(mean((s) => s.backwardSkipped))],
+    ['backward FLOPs saved', percent(backwardSkipped)],
   ]
 }
 
@@ -121,10 +119,6 @@ function describe(file: string): string {
 /** Paths of somebody's machine are nobody else's concern. */
 function plain(value: string): string {
   return path.isAbsolute(value) ? path.basename(value) : value
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(1)}%`
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {

@@ -51,6 +51,11 @@ export function blocksOf(sites: readonly Pick<SiteSpec, 'layer'>[]): number[][] 
   return blocks
 }
 
+/** For each site the number of its block, from 1. */
+export function depthsOf(sites: readonly Pick<SiteSpec, 'layer'>[]): number[] {
+  return blocksOf(sites).flatMap((block, i) => block.map(() => i + 1))
+}
+
 /** A mask that keeps the sites of `blocks` alone. */
 export function keepOnly(sites: readonly unknown[], blocks: readonly (readonly number[])[]): boolean[] {
   const kept = new Set(blocks.flat())

@@ -1,6 +1,6 @@
 import { depthRates } from '../dropbp/rates.js'
 import { bernoulli } from './bernoulli.js'
-import { blocksOf, targetRate, type MaskPolicy } from './policy.js'
+import { depthsOf, targetRate, type MaskPolicy } from './policy.js'
 
 /** No site is dropped more often than this, so that none starves. */
 const HIGHEST = 0.9
@@ -11,8 +11,7 @@ const HIGHEST = 0.9
  */
 export const stochasticDepth: MaskPolicy = (request) => {
   const { sites, flops } = request
-  const blocks = blocksOf(sites)
-  const depth = sites.map((_, i) => blocks.findIndex((block) => block.includes(i)) + 1)
+  const depth = depthsOf(sites)
   const target = targetRate(request)
   const maxRate = Math.max(HIGHEST, target)
   return bernoulli({ ...request, rates: depthRates({ depth, flops, target, minRate: 0, maxRate }) })

@@ -31,6 +31,18 @@ export function recordOf(event: TrainEvent): EventRecord {
   }
 }
 
+/** Sums over the steps of a training. */
+export interface Totals {
+  readonly seconds: number
+  readonly tokens: number
+  /** Steps that changed nothing, their loss or gradient not being finite. */
+  readonly skipped: number
+  /** Most bytes of the process after a step. */
+  readonly memory: number
+  /** Mean share of the backward FLOPs that was not done. */
+  readonly backwardSkipped: number
+}
+
 /** The events of a training by type, in order. */
 export class History {
   readonly steps: StepRecord[] = []
@@ -41,6 +53,19 @@ export class History {
     if (record.type === 'step') this.steps.push(record)
     else if (record.type === 'evaluation') this.evaluations.push(record)
     else if (record.type === 'rates') this.rates.push(record)
+  }
+
+  /** What the steps come to. */
+  get totals(): Totals {
+    const { steps } = this
+    const sum = (value: (step: StepRecord) => number): number => steps.reduce((n, s) => n + value(s), 0)
+    return {
+      seconds: sum((s) => s.milliseconds) / 1000,
+      tokens: sum((s) => s.tokens),
+      skipped: sum((s) => Number(s.skipped !== null)),
+      memory: steps.reduce((most, s) => Math.max(most, s.memory), 0),
+      backwardSkipped: steps.length > 0 ? sum((s) => s.backwardSkipped) / steps.length : 0,
+    }
   }
 
   /** The best evaluation. */

@@ -79,11 +79,6 @@ export function human(n: number): string {
   return power === 0 ? text : `${text} ${UNITS[power]}`
 }
 
-/** `37.5%` */
-export function percent(share: number): string {
-  return `${(100 * share).toFixed(1)}%`
-}
-
 /** `1 site`, `2 sites`. */
 export function plural(n: number, word: string): string {
   return `${n.toLocaleString('en')} ${word}${n === 1 ? '' : 's'}`

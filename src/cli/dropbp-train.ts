@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** `dropbp-train`: trains a compiled directory on a text or token file. */
+/** `dropbp-train`: trains a compiled directory, or a model that it compiles first. */
 import fs from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { DropBPError, exitCode, IOError } from '../errors.js'

@@ -70,12 +70,15 @@ function here(data: OpenData, position: DataPosition | null): ThreadedData {
   }
 }
 
-type Delivered = Extract<DataMessage, { type: 'batch' }>
+type Delivered<S extends Stream> = Extract<DataMessage, { type: 'batch'; stream: S }>
 
 class DataThread {
   private readonly opened = new Inbox<DataFacts>()
   private readonly counted = new Inbox<number>()
-  private readonly batches = { train: new Inbox<Delivered>(), validation: new Inbox<Delivered>() }
+  private readonly batches = {
+    train: new Inbox<Delivered<'train'>>(),
+    validation: new Inbox<Delivered<'validation'>>(),
+  }
   private readonly numbers: Record<Stream, number> = { train: 0, validation: 0 }
   private readonly exited: Promise<unknown>
   private position: DataPosition | undefined
@@ -121,9 +124,9 @@ class DataThread {
   }
 
   private async next(): Promise<Batch> {
-    const { batch, position } = await this.take('train')
+    const { batch, position } = await this.take('train', this.batches.train)
     this.position = position
-    return batch!
+    return batch
   }
 
   private seek(position: DataPosition): void {
@@ -133,8 +136,8 @@ class DataThread {
 
   private async *validate(): AsyncGenerator<Batch> {
     this.start('validation', null)
-    for (let got = await this.take('validation'); got.batch; got = await this.take('validation'))
-      yield got.batch
+    const next = () => this.take('validation', this.batches.validation)
+    for (let got = await next(); got.batch; got = await next()) yield got.batch
   }
 
   /** Begins a stream anew; what comes of an earlier start is passed over. */
@@ -145,8 +148,8 @@ class DataThread {
     this.request({ type: 'more', stream, number, batches: this.ahead })
   }
 
-  private async take(stream: Stream): Promise<Delivered> {
-    const delivered = await this.waitFor(this.batches[stream])
+  private async take<S extends Stream>(stream: S, inbox: Inbox<Delivered<S>>): Promise<Delivered<S>> {
+    const delivered = await this.waitFor(inbox)
     this.request({ type: 'more', stream, number: delivered.number, batches: 1 })
     return delivered
   }
@@ -170,7 +173,12 @@ class DataThread {
     if (message.type === 'opened') this.opened.put(message.facts)
     else if (message.type === 'counted') this.counted.put(message.rows)
     else if (message.type === 'failed') this.fail(errorOf(message.failure))
-    else if (message.number === this.numbers[message.stream]) this.batches[message.stream].put(message)
+    else if (message.number === this.numbers[message.stream]) this.deliver(message)
+  }
+
+  private deliver(message: Delivered<Stream>): void {
+    if (message.stream === 'train') this.batches.train.put(message)
+    else this.batches.validation.put(message)
   }
 
   private fail(error: unknown): void {

@@ -29,9 +29,10 @@ export interface DataFacts {
   readonly position: DataPosition
 }
 
-/** From the thread. A batch is null at the end of a stream; a position is where the data stands after the batch. */
+/** From the thread. A batch is null at the end of validation; a position is where training data stands after the batch. */
 export type DataMessage =
   | { type: 'opened'; facts: DataFacts }
-  | { type: 'batch'; stream: Stream; number: number; batch: Batch | null; position: DataPosition }
+  | { type: 'batch'; stream: 'train'; number: number; batch: Batch; position: DataPosition }
+  | { type: 'batch'; stream: 'validation'; number: number; batch: Batch | null }
   | { type: 'counted'; rows: number }
   | { type: 'failed'; failure: Failure }

@@ -33,7 +33,9 @@ class Server {
     }
     // What was asked for before a new start is not wanted any more.
     if (request.number !== this.numbers[request.stream]) return
-    for (let i = 0; i < request.batches; i++) this.sendNext(request.stream)
+    for (let i = 0; i < request.batches; i++)
+      if (request.stream === 'train') this.sendTraining(request.number)
+      else this.sendValidation(request.number)
   }
 
   private start({ stream, number, position }: Extract<DataRequest, { type: 'start' }>): void {
@@ -42,11 +44,16 @@ class Server {
     else if (position) this.data.train.seek(position)
   }
 
-  private sendNext(stream: Stream): void {
+  private sendTraining(number: number): void {
     const { train } = this.data
-    const batch = stream === 'train' ? train.next() : (this.validation!.next().value as Batch | undefined)
-    const message = { stream, number: this.numbers[stream], batch: batch ?? null, position: train.position() }
-    send({ type: 'batch', ...message }, batch ? buffersOf(batch) : [])
+    const batch = train.next()
+    send({ type: 'batch', stream: 'train', number, batch, position: train.position() }, buffersOf(batch))
+  }
+
+  private sendValidation(number: number): void {
+    const { value, done } = this.validation!.next()
+    const batch = done ? null : value
+    send({ type: 'batch', stream: 'validation', number, batch }, batch ? buffersOf(batch) : [])
   }
 }
 

@@ -1,4 +1,5 @@
 /** The figures of the report. */
+import { percent as inPercent } from '../../../src/format.js'
 import type { History, RunFacts, StepRecord } from '../history.js'
 import { chart, type Point } from './chart.js'
 import { heatMap, type Column } from './heat-map.js'
@@ -18,7 +19,7 @@ export const FIGURES: readonly Draw[] = [
   learningRate,
 ]
 
-const percent = (x: number): string => `${Math.round(100 * x)}%`
+const percent = (x: number): string => inPercent(x, 0)
 
 function points(history: History, value: (step: StepRecord) => number | null): Point[] {
   return history.steps.map((s) => ({ step: s.step, value: value(s) ?? NaN }))

@@ -1,4 +1,5 @@
 /** The report as one HTML page that needs nothing beside it. */
+import { percent } from '../../../src/format.js'
 import type { History, RunFacts } from '../history.js'
 import { FIGURES } from './figures.js'
 import { STYLE } from './style.js'
@@ -36,28 +37,18 @@ ${settings(facts)}
 }
 
 function tiles(history: History): string[] {
-  const { steps, evaluations, best } = history
-  const sum = (value: (s: (typeof steps)[number]) => number): number =>
-    steps.reduce((n, s) => n + value(s), 0)
-  const seconds = sum((s) => s.milliseconds) / 1000
-  const tokens = sum((s) => s.tokens)
-  const skipped = steps.filter((s) => s.skipped).length
+  const { evaluations, best, totals } = history
+  const { seconds, tokens, skipped, memory, backwardSkipped } = totals
   const last = evaluations.at(-1)
-  const mean = (total: number): number => (steps.length > 0 ? total / steps.length : 0)
   const given: [string, string | undefined][] = [
     ['validation loss', last?.loss.toFixed(4)],
     ['perplexity', last?.perplexity?.toFixed(2)],
-    ['accuracy', last?.accuracy === undefined ? undefined : `${(100 * last.accuracy).toFixed(1)}%`],
+    ['accuracy', last?.accuracy === undefined ? undefined : percent(last.accuracy)],
     [`best, at step ${best?.step.toLocaleString('en')}`, best?.loss.toFixed(4)],
-    ['backward FLOPs saved', `${(100 * mean(sum((s) => s.backwardSkipped))).toFixed(1)}%`],
+    ['backward FLOPs saved', percent(backwardSkipped)],
     ['training time', duration(seconds)],
     ['tokens per second', seconds > 0 ? Math.round(tokens / seconds).toLocaleString('en') : undefined],
-    [
-      'peak memory',
-      steps.length > 0
-        ? `${Math.round(steps.reduce((most, s) => Math.max(most, s.memory), 0) / 2 ** 20).toLocaleString('en')} MiB`
-        : undefined,
-    ],
+    ['peak memory', memory > 0 ? `${Math.round(memory / 2 ** 20).toLocaleString('en')} MiB` : undefined],
     ['steps skipped, not finite', skipped > 0 ? String(skipped) : undefined],
   ]
   return given.flatMap(([name, value]) =>

@@ -1,7 +1,8 @@
 /** The report of `dropbp-compile` for a person. */
 import path from 'node:path'
 import type { CompileContext } from '../../../passes/pass.js'
-import { colorsFor, human, percent, plural, table, type Colors, type Column, type Sink } from '../console.js'
+import { percent } from '../../format.js'
+import { colorsFor, human, plural, table, type Colors, type Column, type Sink } from '../console.js'
 import type { CheckReport } from '../check/results.js'
 import { groupBy, pattern, withoutNumbers } from '../group.js'
 import type { ParameterSummary, SiteSummary, Summary } from './summary.js'

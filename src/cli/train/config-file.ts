@@ -5,7 +5,7 @@ import { UsageError } from '../../errors.js'
 import { guarded, replaceFile } from '../../files.js'
 import { didYouMean } from '../suggest.js'
 import { OPTIONS, type OptionName } from './options/index.js'
-import { camel, kebab, type Option } from './options/option.js'
+import { camel, kebab, resolvePaths, type Option } from './options/option.js'
 import type { GivenSettings } from './settings.js'
 
 /** What a file says. */
@@ -28,7 +28,7 @@ export async function readConfig(file: string): Promise<ConfigFile> {
   const directory = path.dirname(path.resolve(file))
   for (const [key, value] of entries) {
     if (value === null) continue
-    if (key === 'model') config.model = within(directory, word(file, key, value))
+    if (key === 'model') config.model = path.resolve(directory, word(file, key, value))
     else Object.assign(config.settings, setting(file, directory, key, value))
   }
   return config
@@ -112,20 +112,7 @@ function expected(option: Option): string {
   }[option.type]
 }
 
-function resolvePaths(option: Option, value: unknown, directory: string): unknown {
-  if (option.type === 'string' && option.file) {
-    const { file } = option
-    return file !== true && file.except.includes(value as string) ? value : within(directory, value as string)
-  }
-  if (option.type === 'list' && option.file) return (value as string[]).map((item) => within(directory, item))
-  return value
-}
-
 function word(file: string, key: string, value: unknown): string {
   if (typeof value === 'string') return value
   throw new UsageError('config-value', `${file}: ${key}: expected a word`)
-}
-
-function within(directory: string, file: string): string {
-  return path.resolve(directory, file)
 }

@@ -50,7 +50,7 @@ export async function runJob(
   const data = await prepareData(compiled, settings, out, stored && stored.data)
   try {
     settings.steps = data.steps
-    const trainer = await openTrainer(directory, settings)
+    const trainer = await openTrainer(compiled, settings)
     try {
       const places = { model, directory, out, checkpoints, source, from }
       return await new Job(compiled, settings, data, trainer, context, places).execute()

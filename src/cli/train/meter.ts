@@ -1,5 +1,6 @@
 /** Running means of a training, in words. */
 import type { StepResult } from '../../../runtime/index.js'
+import { percent } from '../../format.js'
 
 /** Running means for the display. */
 export class Meter {
@@ -29,11 +30,6 @@ export class Meter {
       left: duration((stepsLeft * this.milliseconds) / this.steps / 1000),
     }
   }
-}
-
-/** `12.3%` */
-export function percent(share: number): string {
-  return `${(100 * share).toFixed(1)}%`
 }
 
 /** `4:05`, `1:04:05` */

@@ -1,8 +1,7 @@
 /** What `dropbp-train` is told: flags over a checkpoint's settings over defaults, checked. */
-import path from 'node:path'
 import { UsageError } from '../../errors.js'
 import { OPTIONS, type OptionName, type TrainSettings } from './options/index.js'
-import { kebab, type NumberOption, type Option } from './options/option.js'
+import { kebab, resolvePaths, type NumberOption, type Option } from './options/option.js'
 
 export type { TrainSettings } from './options/index.js'
 
@@ -36,9 +35,7 @@ export function resolveSettings(given: GivenSettings, stored: GivenSettings | nu
     const value = values[name]
     if (value === undefined) continue
     if (option.type === 'number') checkRange(value as number, name, option)
-    if (option.type === 'string' && option.file) values[name] = absolute(value as string, option.file)
-    if (option.type === 'list' && option.file)
-      values[name] = [value as string | string[]].flat().map((file) => path.resolve(file))
+    values[name] = resolvePaths(option, value)
   }
   return settings as ResolvedSettings
 }
@@ -49,10 +46,6 @@ export function storedSettings(settings: TrainSettings): GivenSettings {
     ([name]) => Object.hasOwn(OPTIONS, name) && !OPTIONS[name as OptionName].transient,
   )
   return Object.fromEntries(kept) as GivenSettings
-}
-
-function absolute(file: string, rule: { readonly except: readonly string[] } | true): string {
-  return rule !== true && rule.except.includes(file) ? file : path.resolve(file)
 }
 
 /** @throws UsageError `bad-value` */

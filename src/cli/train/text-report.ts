@@ -1,8 +1,9 @@
 /** A progress bar on a terminal, plain lines in a pipe. */
 import { SingleBar, type Options } from 'cli-progress'
 import type { StepResult, TrainEvent } from '../../../runtime/index.js'
+import { percent } from '../../format.js'
 import { colorsFor } from '../console.js'
-import { duration, Meter, percent } from './meter.js'
+import { duration, Meter } from './meter.js'
 import type { Reporter, StartInfo, Summary } from './reporter.js'
 
 /** Plain in a pipe, whatever the environment says of a build server. */

@@ -4,9 +4,9 @@ import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { selection } from '../../../passes/globs.js'
 import {
-  openCompiled,
   POLICIES,
   Trainer,
+  type CompiledModel,
   type HandlerOptions,
   type Manifest,
   type MaskPolicy,
@@ -17,8 +17,11 @@ import { UsageError } from '../../errors.js'
 import { didYouMean } from '../suggest.js'
 import type { TrainSettings } from './settings.js'
 
-/** Opens the compiled directory; `steps` of the settings must be known. */
-export async function openTrainer(directory: string, settings: TrainSettings): Promise<Trainer> {
+/** Opens a compiled directory for training; `steps` of the settings must be known. */
+export async function openTrainer(
+  { directory, manifest }: CompiledModel,
+  settings: TrainSettings,
+): Promise<Trainer> {
   const { schedule, clip, weightDecay, provider, session, threads, learningRate, rates, ratesAt, maskPer } =
     settings
   const steps = settings.steps!
@@ -31,7 +34,7 @@ export async function openTrainer(directory: string, settings: TrainSettings): P
     hyperparameters: weightDecay === undefined ? {} : { weight_decay: weightDecay },
     decayed: settings.decayed,
     groups: (settings.lrScale ?? []).map(parseGroup),
-    dropbp: await handlerOptions(openCompiled(directory).manifest, settings, steps),
+    dropbp: await handlerOptions(manifest, settings, steps),
     maskPer,
     rates,
     ratesAt,

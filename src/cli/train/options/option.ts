@@ -1,4 +1,5 @@
 /** What an option is. One description makes its flag, its key in a configuration file, its type and its checks. */
+import path from 'node:path'
 
 interface Described {
   /** A few words for `--help`; the default is added there. */
@@ -74,6 +75,15 @@ export type Values<T extends OptionTable> = {
   -readonly [K in keyof T as T[K] extends { readonly default: unknown } ? K : never]: ValueOf<T[K]>
 } & {
   -readonly [K in keyof T as T[K] extends { readonly default: unknown } ? never : K]?: ValueOf<T[K]>
+}
+
+/** The value of an option that names files, as absolute paths from `directory`; any other value as it is. */
+export function resolvePaths(option: Option, value: unknown, directory = '.'): unknown {
+  if (option.type === 'list' && option.file)
+    return [value as string | string[]].flat().map((file) => path.resolve(directory, file))
+  if (option.type !== 'string' || !option.file) return value
+  const isWord = option.file !== true && option.file.except.includes(value as string)
+  return isWord ? value : path.resolve(directory, value as string)
 }
 
 /** `learningRate` as a flag: `learning-rate`. */
