@@ -13,7 +13,7 @@ const LIMIT = 10
 
 /** Median seconds of processor time of a compilation, models encoded: a busy machine does not matter much. */
 function seconds(layers: number): number {
-  const source = readModel(encodeModel(gpt(layers)))
+  const source = readModel(encodeModel(gpt({ layers })))
   const times = Array.from({ length: REPEATS }, () => {
     const start = process.cpuUsage()
     const { manifest, training, evaluation, optimizer, annotated } = compileModel(source, {

@@ -1,9 +1,7 @@
 /** The demo's picture: loss by step and by time, as SVG and as PNG. */
-import { writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { Resvg } from '@resvg/resvg-js'
-import { scaleLinear, type ScaleLinear } from 'd3-scale'
+import { scaleLinear } from 'd3-scale'
 import { line } from 'd3-shape'
+import { axes, INK, text, writePicture, type Frame } from '../../bench/drawing.js'
 
 /** A loss at a step, and the training seconds that had passed. */
 export interface Point {
@@ -20,10 +18,7 @@ export interface Curve {
   validation: readonly Point[]
 }
 
-interface Panel {
-  left: number
-  x: ScaleLinear<number, number>
-  y: ScaleLinear<number, number>
+interface Panel extends Frame {
   of: (p: Point) => number
 }
 
@@ -33,20 +28,12 @@ const TOP = 92
 const BOTTOM = 374
 const PANEL_WIDTH = 400
 const LEFTS = [56, 528]
-const FONTS = { regular: '400Regular/Inter_400Regular.ttf', bold: '600SemiBold/Inter_600SemiBold.ttf' }
-const INK = '#1f2937'
-const FAINT = '#6b7280'
-const GRID = '#e5e7eb'
 
-/** Writes `<path>.svg` and `<path>.png`. */
+/**
+ * Writes `<path>.svg` and `<path>.png`: two panels that share the loss axis, by step on the left, by training time on the
+ * right.
+ */
 export function writePlot(path: string, title: string, curves: readonly Curve[]): void {
-  const svg = drawLosses(title, curves)
-  writeFileSync(`${path}.svg`, svg)
-  writeFileSync(`${path}.png`, renderPng(svg))
-}
-
-/** An SVG with two panels that share the loss axis: by step on the left, by training time on the right. */
-export function drawLosses(title: string, curves: readonly Curve[]): string {
   const smoothed = curves.map((c) => ({ ...c, training: smooth(c.training) }))
   const panels = [
     makePanel(LEFTS[0]!, smoothed, (p) => p.step),
@@ -58,17 +45,7 @@ export function drawLosses(title: string, curves: readonly Curve[]): string {
     ...panels.map((panel, i) => axes(panel, ['step', 'training time, seconds'][i]!)),
     ...panels.flatMap((panel) => smoothed.map((curve) => drawCurve(panel, curve))),
   ]
-  const size = `width="${WIDTH}" height="${HEIGHT}" viewBox="0 0 ${WIDTH} ${HEIGHT}"`
-  const background = `<rect width="${WIDTH}" height="${HEIGHT}" fill="#ffffff"/>`
-  return `<svg xmlns="http://www.w3.org/2000/svg" ${size} font-family="Inter, sans-serif">\n${background}\n${body.join('\n')}\n</svg>\n`
-}
-
-/** Renders with the font of an npm package, so that a machine without fonts draws the same picture. */
-function renderPng(svg: string): Uint8Array {
-  const require = createRequire(import.meta.url)
-  const fontFiles = Object.values(FONTS).map((file) => require.resolve(`@expo-google-fonts/inter/${file}`))
-  const font = { fontFiles, loadSystemFonts: false, defaultFontFamily: 'Inter' }
-  return new Resvg(svg, { font, fitTo: { mode: 'width', value: 2 * WIDTH } }).render().asPng()
+  writePicture(path, { width: WIDTH, height: HEIGHT }, body)
 }
 
 /** A running mean of the noisy training loss. */
@@ -86,21 +63,12 @@ function makePanel(left: number, curves: readonly Curve[], of: (p: Point) => num
   const domain = [Math.min(...losses), Math.max(...losses)]
   return {
     left,
+    width: PANEL_WIDTH,
+    bottom: BOTTOM,
     of,
     x: scaleLinear([0, Math.max(...points.map(of))], [left, left + PANEL_WIDTH]),
     y: scaleLinear(domain, [BOTTOM, TOP]).nice(6),
   }
-}
-
-function axes({ left, x, y }: Panel, label: string): string {
-  const rows = y.ticks(6).map((tick) => {
-    const at = y(tick).toFixed(1)
-    const rule = `<line x1="${left}" x2="${left + PANEL_WIDTH}" y1="${at}" y2="${at}" stroke="${GRID}"/>`
-    return rule + text(left - 8, y(tick) + 4, y.tickFormat(6)(tick), { anchor: 'end' })
-  })
-  const columns = x.ticks(6).map((tick) => text(x(tick), BOTTOM + 20, String(tick), { anchor: 'middle' }))
-  const name = text(left + PANEL_WIDTH / 2, BOTTOM + 42, label, { anchor: 'middle' })
-  return [...rows, ...columns, name].join('\n')
 }
 
 function drawCurve({ x, y, of }: Panel, curve: Curve): string {
@@ -128,17 +96,4 @@ function legend(curves: readonly Curve[]): string {
   })
   const note = 'loss in nats per byte · dots: validation · thin line: training, running mean'
   return [...items, text(WIDTH - 32, 61, note, { anchor: 'end', size: 12 })].join('\n')
-}
-
-interface TextStyle {
-  anchor?: 'start' | 'middle' | 'end'
-  size?: number
-  weight?: number
-  fill?: string
-}
-
-function text(x: number, y: number, content: string, style: TextStyle = {}): string {
-  const { anchor = 'start', size = 12, weight = 400, fill = FAINT } = style
-  const escaped = content.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
-  return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}" font-size="${size}" font-weight="${weight}" fill="${fill}">${escaped}</text>`
 }
