@@ -172,7 +172,7 @@ const NARROW = new WeakMap<Tensor, Tensor>()
 const scratch = new DataView(new ArrayBuffer(4))
 
 /** The value of bfloat16 bits: the upper half of a float32. */
-export function bfloat16ToNumber(bits: number): number {
+function bfloat16ToNumber(bits: number): number {
   scratch.setUint32(0, bits << 16)
   return scratch.getFloat32(0)
 }

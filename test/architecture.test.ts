@@ -43,7 +43,8 @@ const files = ['src', 'kernels', 'passes', 'runtime']
 
 describe('dependency direction', () => {
   test('reads the imports of every layer', () => {
-    for (const layer of ['core', 'kernels', 'passes', 'runtime', 'top']) expect(files.map(layerOf)).toContain(layer)
+    for (const layer of ['core', 'kernels', 'passes', 'runtime', 'top'])
+      expect(files.map(layerOf)).toContain(layer)
     expect(files.filter((file) => imports(file).length > 0).length).toBeGreaterThan(files.length / 2)
   })
 
@@ -55,4 +56,18 @@ describe('dependency direction', () => {
       .map(({ file, target }) => `${relative(ROOT, file)} imports ${relative(ROOT, target)}`)
     expect(wrong).toEqual([])
   })
+
+  test.each(['passes/parameters', 'runtime/data', 'runtime/report', 'runtime/policies'])(
+    'no two files of %s need each other, however far around',
+    (folder) => {
+      const own = new Map(sources(folder).map((file) => [file, imports(file)]))
+      const reached = (file: string): Set<string> => {
+        const found = new Set(own.get(file)!)
+        for (const next of found) for (const target of own.get(next) ?? []) found.add(target)
+        return found
+      }
+      const circular = [...own.keys()].filter((file) => reached(file).has(file))
+      expect(circular.map((file) => relative(ROOT, file))).toEqual([])
+    },
+  )
 })

@@ -6,7 +6,7 @@ import { DOMAIN } from '../../src/ops/dropbp.js'
 import type { OpTable } from '../../src/op.js'
 
 /** Names of the results that an evaluation graph has after its loss. */
-export const MEASURES = { correct: 'correct_predictions', unsmoothed: 'unsmoothed_loss' } as const
+const MEASURES = { correct: 'correct_predictions', unsmoothed: 'unsmoothed_loss' } as const
 
 /** Which of them there are. */
 export interface Measures {

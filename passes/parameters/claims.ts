@@ -3,20 +3,7 @@ import type { Graph, Node, Value } from '../../src/ir.js'
 import { argumentCount, isWithin, moduleScope, placeholders, type Placeholder } from '../scopes.js'
 import { nameOfWidened } from './reshaped.js'
 import { attributeOf, flatten, isGenerated, moduleOf, nameWithin, type Spelling } from './spelling.js'
-
-/** One place that reads an initializer. */
-export interface Reading {
-  readonly node: Node
-  readonly index: number
-}
-
-/** A name for an initializer, as one of its readings has it. */
-export interface Claim {
-  readonly name: string
-  readonly isBuffer: boolean
-  /** Whether the export says so, instead of the place suggesting it. */
-  readonly exact: boolean
-}
+import type { Claim, Reading } from './weight.js'
 
 /** What an operand is to its operator. */
 type Role = 'weight' | 'bias' | 'running_mean' | 'running_var'

@@ -1,6 +1,5 @@
 /** Weights that an exporter folded with a constant: Gemma's norms multiply by `1 + w`. */
-import type { Weight } from './weights.js'
-import type { BuilderFor } from './ties.js'
+import type { BuilderFor, Weight } from './weight.js'
 import { prepareInitializer } from '../../src/infer.js'
 import { Tensor } from '../../src/tensor.js'
 

@@ -1,7 +1,7 @@
 /** Which readings of an initializer read the same weight. */
 import type { Value } from '../../src/ir.js'
 import { placeholders } from '../scopes.js'
-import type { Claim, Reading } from './claims.js'
+import type { Claim, Reading } from './weight.js'
 import { isUniform } from './data.js'
 
 /** A reading with what it claims. */

@@ -1,8 +1,8 @@
 /** Products by a table beside another weight: MobileBERT's head multiplies by `concat(table.T, dense)`, which exporters fold. */
 import { prepareInitializer } from '../../src/infer.js'
 import { Tensor } from '../../src/tensor.js'
-import { isLookup, type BuilderFor } from './ties.js'
-import type { Weight } from './weights.js'
+import { isLookup } from './ties.js'
+import type { BuilderFor, Weight } from './weight.js'
 
 /** Parts a folded product by a transposed table and more rows: the table is tied again, the rows keep the weight's name. */
 export function partJoinedTables(weights: readonly Weight[], builder: BuilderFor, notes: string[]): Weight[] {

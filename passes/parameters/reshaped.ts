@@ -4,11 +4,9 @@ import { prepareInitializer } from '../../src/infer.js'
 import { Node, type Graph, type Value } from '../../src/ir.js'
 import { Tensor } from '../../src/tensor.js'
 import { mayBeParameter } from '../canonical/constants.js'
-import type { Reading } from './claims.js'
 import { isReshaped, isUniform } from './data.js'
 import { isGenerated } from './spelling.js'
-import type { BuilderFor } from './ties.js'
-import type { Weight } from './weights.js'
+import type { BuilderFor, Reading, Weight } from './weight.js'
 
 /** Makes the readers of such a copy read the weight. */
 export function joinReshapedCopies(graph: Graph, weights: readonly Weight[], builder: BuilderFor): void {

@@ -1,10 +1,8 @@
 /** Weights that the source framework ties: one value in the graph, under the name that was registered first. */
-import type { Builder } from '../../src/builder.js'
 import { commonScope, isWithin, moduleScope } from '../scopes.js'
-import type { Reading } from './claims.js'
 import { isEqual, isTransposed } from './data.js'
 import { attributeOf, moduleOf } from './spelling.js'
-import type { Weight } from './weights.js'
+import type { BuilderFor, Reading, Weight } from './weight.js'
 
 /** Joins weights of one name, and stored transposed copies of tables; returns those that remain. */
 export function restoreTies(weights: readonly Weight[], builder: BuilderFor, notes: string[]): Weight[] {
@@ -12,9 +10,6 @@ export function restoreTies(weights: readonly Weight[], builder: BuilderFor, not
   for (const same of byName(weights).values()) joined.push(...joinSameName(same, builder, notes))
   return joinTransposedTables(joined, builder)
 }
-
-/** A builder whose nodes lie where a reading does. */
-export type BuilderFor = (reading: Reading) => Builder
 
 function byName(weights: readonly Weight[]): Map<string, Weight[]> {
   const groups = new Map<string, Weight[]>()

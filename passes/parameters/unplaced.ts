@@ -1,7 +1,8 @@
 /** Weights that have lost their names in exports that have lost their module scopes: what simplifiers leave behind. */
 import type { Value } from '../../src/ir.js'
 import { moduleScope } from '../scopes.js'
-import { biasOf, type Reading } from './claims.js'
+import { biasOf } from './claims.js'
+import type { Reading } from './weight.js'
 import { isGenerated } from './spelling.js'
 
 /**

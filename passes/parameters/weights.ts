@@ -3,32 +3,11 @@ import { prepareInitializer } from '../../src/infer.js'
 import { Node, type Graph, type Value } from '../../src/ir.js'
 import { outermost, topologicalOrder } from '../../src/order.js'
 import { mayBeParameter } from '../canonical/constants.js'
-import type { ClaimReader, Reading } from './claims.js'
+import type { ClaimReader } from './claims.js'
 import { isAngle } from './angles.js'
 import { nameOfUnplaced } from './unplaced.js'
 import { CONSTANT, group, isExact, type Claimed } from './grouping.js'
-
-/** A weight as one or more readers know it. */
-export interface Weight {
-  name: string
-  readonly value: Value
-  /** Name of the initializer in the source model. */
-  readonly initializer: string
-  /** Whether the exporter computed the initializer from the framework's tensor, and so lost its name. */
-  readonly folded: boolean
-  /** Whether the initializer is stored transposed. */
-  readonly transposed: boolean
-  /** Expression over this weight that the initializer holds, where it holds another. */
-  readonly derived?: string
-  /** Names of the source's nodes that read this weight, where its initializer holds several. */
-  readonly uses?: string[]
-  readonly aliases: Set<string>
-  /** Initializers that hold the same weight once more. */
-  readonly copies: string[]
-  readonly readings: Reading[]
-  /** Whether the export itself connects all readings with this name. */
-  readonly exact: boolean
-}
+import type { Reading, Weight } from './weight.js'
 
 /**
  * The weights of a graph, in the order of its initializers. An initializer that stands for several weights of equal values

@@ -95,7 +95,7 @@ function reaching(loss: Value, carries: ReadonlySet<Value>, graph: Graph, table:
 }
 
 /** Who reads through `use`, seen from `graph`: a node or result of it, or the control-flow node that holds the reader. */
-export function userIn(graph: Graph, use: Use): Node | Graph {
+function userIn(graph: Graph, use: Use): Node | Graph {
   let user: Node | Graph = use.user
   for (;;) {
     const home: Graph | null = user instanceof Graph ? user : user.graph

@@ -4,25 +4,9 @@ import path from 'node:path'
 import { Template } from '@huggingface/jinja'
 import { DropBPError, IOError, UsageError } from '../../src/errors.js'
 import { guarded } from '../../src/files.js'
+import type { Message, RenderedChat } from './conversation.js'
 import type { TextTokenizer } from './tokenizer.js'
 import { END, spansByContent, spansByPrefix, START, takeMarks, type Render } from './turns.js'
-
-/** A turn of a conversation, and whatever else the template reads of it (`tool_calls`, `name`, …). */
-export interface Message {
-  readonly role: string
-  readonly content?: unknown
-  readonly [key: string]: unknown
-}
-
-/** Places of a text, from the first character to the one after the last. */
-export type Span = readonly [start: number, end: number]
-
-/** A conversation as the model reads it. */
-export interface RenderedChat {
-  readonly text: string
-  /** What each of the assistant's turns says, in order, with the tokens that end a turn. */
-  readonly spans: readonly Span[]
-}
 
 /** A chat template as `transformers` has them: Jinja, with `{% generation %}` around what the assistant says, or without. */
 export class ChatTemplate {

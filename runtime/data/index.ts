@@ -2,7 +2,8 @@
 export { checkBatch, countedLabels, countedTokens, type Batch, type Dims } from './batch.js'
 export type { BatchSource, DataPosition } from './batch-source.js'
 export { Batches, type BatchOptions } from './batches.js'
-export { ChatTemplate, type Message, type RenderedChat, type Span } from './chat.js'
+export { ChatTemplate } from './chat.js'
+export type { Message, RenderedChat, Span } from './conversation.js'
 export { collate, type PadOptions } from './collate.js'
 export {
   checkExample,
@@ -15,7 +16,8 @@ export {
 } from './example.js'
 export { LabelMap } from './labels.js'
 export { fillMask, segmentsOf, type Segments } from './mask.js'
-export { openData, type DataModel, type DataOptions, type OpenData } from './open.js'
+export { openData, type OpenData } from './open.js'
+export type { DataModel, DataOptions } from './options.js'
 export { packRows, PACKINGS } from './pack.js'
 export { prefetch } from './prefetch.js'
 export { fixedBatch, fixedLength, positionLimit, roleOf, vocabulary, type Role } from './roles.js'

@@ -2,7 +2,7 @@
 import { IOError, UsageError } from '../../src/errors.js'
 import type { Dataset } from './example.js'
 import { LabelMap } from './labels.js'
-import type { DataModel, DataOptions } from './open.js'
+import type { DataModel, DataOptions } from './options.js'
 import { fixedLength, positionLimit, vocabulary } from './roles.js'
 import { checkRows, joined, renamed, RowDataset } from './rows.js'
 import { openSource } from './sources/index.js'

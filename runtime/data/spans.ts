@@ -1,5 +1,5 @@
 /** Which tokens of a text lie in given spans of its characters. */
-import type { Span } from './chat.js'
+import type { Span } from './conversation.js'
 import { IGNORE } from './example.js'
 import type { TextTokenizer } from './tokenizer.js'
 

@@ -52,7 +52,7 @@ export function openTokenizer(file: string): TextTokenizer {
 }
 
 /** The text of a token that a configuration names: a string, or an object with `content`. */
-export function tokenText(value: unknown): string | undefined {
+function tokenText(value: unknown): string | undefined {
   if (typeof value === 'string') return value
   const content = (value as { content?: unknown } | null | undefined)?.content
   return typeof content === 'string' ? content : undefined

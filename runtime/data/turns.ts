@@ -1,5 +1,5 @@
 /** Which parts of a conversation's text the assistant says, where the template does not mark them itself. */
-import type { Message, RenderedChat, Span } from './chat.js'
+import type { Message, RenderedChat, Span } from './conversation.js'
 
 /** Marks of a turn's start and end in what a template writes; Unicode keeps these characters out of texts. */
 export const START = '\ufdd0'

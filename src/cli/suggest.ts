@@ -1,7 +1,7 @@
 /** Suggestions for mistyped words. */
 
 /** The nearest of `words`, where one is near enough to be what was meant. */
-export function nearest(word: string, words: readonly string[]): string | undefined {
+function nearest(word: string, words: readonly string[]): string | undefined {
   let best: string | undefined
   let least = Math.max(1, Math.floor(word.length / 3)) + 1
   for (const candidate of words) {

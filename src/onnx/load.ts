@@ -7,7 +7,7 @@ import { guarded } from '../files.js'
 import type { Model } from '../ir.js'
 import { ExternalFiles } from './external.js'
 import { modelFromProto, type ModelExtra } from './reader.js'
-import type { ModelProto } from './messages.js'
+import { PROTOBUF_LIMIT, type ModelProto } from './messages.js'
 import { plainType, wireType } from './schema.js'
 
 export interface ReadOptions {
@@ -29,9 +29,6 @@ export function readModel(bytes: Uint8Array, options: ReadOptions = {}): Model {
   if (options.file !== undefined) (model.extra as ModelExtra).sourceFile = path.resolve(options.file)
   return model
 }
-
-/** Protobuf's own limit, and Node's for one read. */
-const PROTOBUF_LIMIT = 2 ** 31 - 1
 
 /**
  * Reads a model file; external data is looked for beside it.

@@ -23,6 +23,9 @@ export const AttributeType = {
 /** `TensorProto.DataLocation`. */
 export const DataLocation = { DEFAULT: 0, EXTERNAL: 1 } as const
 
+/** Protobuf's limit of bytes, from which on readers refuse a message. */
+export const PROTOBUF_LIMIT = 2 ** 31 - 1
+
 /** What every decoded message may carry: raw bytes (tag included) of fields that the schema does not list. */
 export interface Message {
   $unknowns?: Uint8Array[]

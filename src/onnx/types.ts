@@ -89,7 +89,7 @@ export function typeToProto(type: TensorType | undefined): TypeProto | undefined
 }
 
 /** Whether a type says the same as another. */
-export function sameType(a: TensorType | undefined, b: TensorType | undefined): boolean {
+function sameType(a: TensorType | undefined, b: TensorType | undefined): boolean {
   if (!a || !b) return a === b
   return a.dtype === b.dtype && (a.shape ? sameShape(a.shape, b.shape) : b.shape === undefined)
 }

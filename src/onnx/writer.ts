@@ -10,6 +10,7 @@ import { overloadOf, type FunctionExtra, type GraphExtra, type ModelExtra, type 
 import {
   AttributeType,
   DataLocation,
+  PROTOBUF_LIMIT,
   keepUnknowns,
   type AttributeProto,
   type Entry,
@@ -35,9 +36,6 @@ export interface EncodeOptions {
 
 /** Where an initializer's data goes: undefined for inside the protobuf. */
 export type Placement = (tensor: Tensor) => { location: string; offset: number; length: number } | undefined
-
-/** A protobuf of this size and more is refused by its readers. */
-export const PROTOBUF_LIMIT = 2 ** 31 - 1
 
 /**
  * The protobuf bytes of a model, weights included.
@@ -289,7 +287,7 @@ function renamed(proto: TensorProto, name: string): TensorProto {
 }
 
 /** The proto of a tensor, data inside; what a file said of it is kept. */
-export function tensorToProto(tensor: Tensor): TensorProto {
+function tensorToProto(tensor: Tensor): TensorProto {
   if (tensor instanceof ProtoTensor && !tensor.span) return tensor.proto
   const proto = withoutData(tensor)
   proto.rawData = tensor.bytes()

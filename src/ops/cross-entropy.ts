@@ -15,7 +15,7 @@ import { shapeOf, typeOf } from './support/shapes.js'
 export const CROSS_ENTROPY = `${DOMAIN}::CrossEntropy`
 export const CROSS_ENTROPY_GRAD = `${DOMAIN}::CrossEntropyGrad`
 export const ROW_SCALE = `${DOMAIN}::RowScale`
-export const BINARY_CROSS_ENTROPY = `${DOMAIN}::BinaryCrossEntropy`
+const BINARY_CROSS_ENTROPY = `${DOMAIN}::BinaryCrossEntropy`
 
 /** Label of a row that does not count, unless `ignore_index` says otherwise. */
 export const IGNORE_INDEX = -100

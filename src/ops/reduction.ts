@@ -122,7 +122,7 @@ function axesFrom(node: Node, given: readonly number[] | undefined, rank: number
 }
 
 /** The axes a reduction sums over; undefined where only the run tells. */
-export function reducedAxes(node: Node, rank: number): number[] | undefined {
+function reducedAxes(node: Node, rank: number): number[] | undefined {
   const given = node.inputs[1]
   if (!given) return axesFrom(node, undefined, rank)
   const axes = constants(given)

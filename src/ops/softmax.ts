@@ -66,7 +66,7 @@ function isZero(value: Value): boolean {
 }
 
 /** x − ln Σeˣ of a line. */
-export function logSoftmaxLine(line: Float64Array): Float64Array {
+function logSoftmaxLine(line: Float64Array): Float64Array {
   const top = line.reduce((a, b) => Math.max(a, b), -Infinity)
   const total = line.reduce((sum, x) => sum + Math.exp(x - top), 0)
   return line.map((x) => x - top - Math.log(total))

@@ -1,6 +1,7 @@
 /** Conversations for a causal language model: what the assistant says is predicted, the rest only read. */
 import { DropBPError } from '../../../src/errors.js'
-import { ChatTemplate, type Message } from '../chat.js'
+import { ChatTemplate } from '../chat.js'
+import type { Message } from '../conversation.js'
 import { labelSpans } from '../spans.js'
 import type { Row, Where } from '../sources/source.js'
 import { badRow, lossIs, truncate, type Task } from './task.js'

@@ -25,7 +25,7 @@ export const TASKS = {
 export type TaskName = keyof typeof TASKS
 
 /** Columns that a task needs of the data for a model. */
-export function columnsOf(name: TaskName, contract: Contract): readonly string[] {
+function columnsOf(name: TaskName, contract: Contract): readonly string[] {
   return name === 'arrays' ? arrayColumns(contract) : TASKS[name].required
 }
 

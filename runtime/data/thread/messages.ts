@@ -2,7 +2,7 @@
 import type { Failure } from '../../../src/failure.js'
 import type { Batch } from '../batch.js'
 import type { DataPosition } from '../batch-source.js'
-import type { DataModel, DataOptions } from '../open.js'
+import type { DataModel, DataOptions } from '../options.js'
 
 /** What the thread is started with. */
 export interface DataThreadData {

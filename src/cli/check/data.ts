@@ -67,6 +67,6 @@ export function randomLabels(
 }
 
 /** Standard normal, by Box and Muller. */
-export function normal(random: Random): number {
+function normal(random: Random): number {
   return Math.sqrt(-2 * Math.log(1 - random.uniform())) * Math.cos(2 * Math.PI * random.uniform())
 }

@@ -36,7 +36,7 @@ function exampleSize(name: string): number {
 }
 
 /** The names in a printed expression. */
-export function symbolsOf(text: string): string[] {
+function symbolsOf(text: string): string[] {
   return (text.match(/[A-Za-z_][\w.]*/g) ?? []).filter((word) => !/^(floor|max|min|e\d+)$/.test(word))
 }
 

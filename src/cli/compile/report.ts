@@ -185,7 +185,7 @@ export function printFound({ sites, parameters, notes }: CompileContext, sink: S
 }
 
 /** The table of `--check`. */
-export function checks({ passed, results, dims }: CheckReport, c: Colors): string {
+function checks({ passed, results, dims }: CheckReport, c: Colors): string {
   const at = Object.entries(dims).map(([name, size]) => `${name} ${size}`)
   const rows = results.map((r) => [
     r.passed ? (r.conclusive ? c.green('ok') : c.dim('–')) : c.red('FAILED'),

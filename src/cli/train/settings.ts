@@ -14,7 +14,7 @@ export type ResolvedSettings = TrainSettings & { data: readonly string[] }
 const entries = Object.entries(OPTIONS) as [OptionName, Option][]
 
 /** Default values by option. */
-export const DEFAULTS = Object.fromEntries(
+const DEFAULTS = Object.fromEntries(
   entries.filter(([, o]) => o.default !== undefined).map(([name, o]) => [name, o.default]),
 ) as GivenSettings
 

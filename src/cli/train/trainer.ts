@@ -98,7 +98,7 @@ function stepsOf(given: number, steps: number): number {
  * A built-in policy by name, or the default export of a module.
  * @throws UsageError `policy`
  */
-export async function loadPolicy(name: string): Promise<PolicyName | MaskPolicy> {
+async function loadPolicy(name: string): Promise<PolicyName | MaskPolicy> {
   if (Object.hasOwn(POLICIES, name)) return name as PolicyName
   if (!existsSync(name)) {
     const known = Object.keys(POLICIES)

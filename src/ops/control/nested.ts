@@ -11,7 +11,7 @@ export function bodyOf(node: Node, name = 'body'): Graph | undefined {
 }
 
 /** Whether a value lives in a graph or in one nested below it. */
-export function isWithin(value: Value, graph: Graph): boolean {
+function isWithin(value: Value, graph: Graph): boolean {
   for (let g = homeOf(value); g; g = g.owner?.graph ?? null) if (g === graph) return true
   return false
 }

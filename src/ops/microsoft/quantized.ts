@@ -24,7 +24,7 @@ export function unpack(b: Builder, packed: Value, bits: number): Value {
 }
 
 /** The first `size` of the last axis of x. */
-export function head(b: Builder, x: Value, size: Expr): Value {
+function head(b: Builder, x: Value, size: Expr): Value {
   const shape = x.type!.shape!
   return shape.at(-1)!.equals(size)
     ? x
