@@ -27,10 +27,8 @@ export function checkBounds(target: number, { minRate, maxRate }: RateBounds): v
     )
   }
   if (!(target >= minRate && target <= maxRate)) {
-    throw new UsageError(
-      'drop-rate',
-      `drop rate ${target}: expected between ${minRate} and ${maxRate}; raise --max-rate for more`,
-    )
+    const more = target > maxRate && target < 1 ? '; raise --max-rate for more' : ''
+    throw new UsageError('drop-rate', `drop rate ${target}: expected ${minRate} to ${maxRate}${more}`)
   }
 }
 

@@ -94,7 +94,11 @@ export function locateSource({ directory, manifest }: CompiledModel, given?: str
       `${present[0]} is not the model that ${directory} was compiled from: its SHA-256 differs; compile again, or name the original with --source`,
     )
   }
-  throw new IOError('missing-source', `${places[0]}: the source model is not there; name it with --source`)
+  const looked = places.map((place) => path.dirname(path.resolve(place)))
+  throw new IOError(
+    'missing-source',
+    `there is no source model ${path.basename(places[0]!)} in ${[...new Set(looked)].join(', ')}: name it with --source, or leave the trained model out with --no-export`,
+  )
 }
 
 /** Writes one parameter into the initializer that held it and into those tied to it. */

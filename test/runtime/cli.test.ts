@@ -159,6 +159,17 @@ it('does not mix a new training with an old one unless told', async () => {
   expect(listCheckpoints(path.join(out, 'checkpoint')).map((c) => c.step)).toEqual([1])
 })
 
+it('goes on from the newest checkpoint of a training that is named', async () => {
+  const out = temporaryDirectory()
+  await run(quick(out, '--steps', '2', '--no-export'))
+  for (const named of [out, path.join(out, 'checkpoint'), path.join(out, 'checkpoint/step-00000002')]) {
+    const other = temporaryDirectory()
+    const more = await run(quick(other, '--steps', '3', '--no-export', '--resume', named, '--json'))
+    expect(more).toMatchObject({ code: 0, stderr: '' })
+    expect(events(more.stdout)[0]).toMatchObject({ type: 'start', done: 2, steps: 3 })
+  }
+})
+
 it('finds the source model where it was moved', async () => {
   const model = path.join(temporaryDirectory(), 'moved.dropbp')
   fs.cpSync(TINY, model, { recursive: true })
@@ -205,16 +216,40 @@ describe('what is wrong is told in one line, with the exit code of its kind', ()
       /usage: Unknown argument: drop-rat; did you mean --drop-rate\?/,
     ],
     ['a flag without value', () => [TINY, '--data'], 2, /usage: .*data/],
-    ['an unknown choice', () => [TINY, '--schedule', 'steep'], 2, /usage: .*steep/s],
+    [
+      'an unknown choice',
+      () => [TINY, '--schedule', 'steep'],
+      2,
+      /usage: --schedule steep: expected one of constant, linear, cosine\n/,
+    ],
+    ['a choice that is nearly one', () => [TINY, '--schedule', 'cosin'], 2, /did you mean cosine\?/],
     ['two models', () => [TINY, TINY], 2, /usage: one model at a time/],
     ['no data', () => [TINY], 2, /missing-data/],
-    ['a number that is none', () => [TINY, '--data', TOKENS, '--steps', 'ten'], 2, /bad-value: --steps NaN/],
+    [
+      'a number that is none',
+      () => [TINY, '--data', TOKENS, '--steps', 'ten'],
+      2,
+      /bad-value: --steps ten: expected a number\n/,
+    ],
+    [
+      'numbers that are none',
+      () => [TINY, '--rates-at', '0.1,x'],
+      2,
+      /bad-value: --rates-at 0\.1,x: expected/,
+    ],
     [
       'a rate beyond the bounds',
       () => [TINY, '--data', TOKENS, '--seq', '8', '--drop-rate', '0.95'],
       2,
-      /drop-rate: .*0\.95/,
+      /drop-rate: drop rate 0\.95: expected 0 to 0\.9; raise --max-rate for more/,
     ],
+    [
+      'a rate that cannot be',
+      () => [TINY, '--data', TOKENS, '--seq', '8', '--drop-rate', '1.5'],
+      2,
+      /drop-rate: drop rate 1\.5: expected 0 to 0\.9\n/,
+    ],
+    ['an unknown record', () => [TINY, '--data', TOKENS, '--record', 'cvs'], 2, /--record cvs.*mean csv\?/],
     ['too little data', () => [TINY, '--data', TOKENS, '--seq', '500'], 2, /too-little-data/],
     [
       'a long warm-up',
@@ -230,7 +265,12 @@ describe('what is wrong is told in one line, with the exit code of its kind', ()
       /not-compiled: .*has no manifest/,
     ],
     ['no such data', () => [TINY, '--data', '/nowhere.bin'], 3, /missing-file/],
-    ['nothing to resume', () => [TINY, '--resume', '--out', temporaryDirectory()], 3, /no-checkpoint/],
+    [
+      'nothing to resume',
+      () => [TINY, '--resume', '--out', temporaryDirectory()],
+      3,
+      /no-checkpoint: .*without --resume/,
+    ],
     [
       'tokens of another tokenizer',
       () => [TINY, '--data', tooLarge()],

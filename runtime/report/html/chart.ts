@@ -58,10 +58,10 @@ export function chart(series: readonly Series[], options: ChartOptions): string 
   const columns = x
     .ticks(8)
     .map((tick) => label(x(tick), HEIGHT - 8, tick.toLocaleString('en'), { 'text-anchor': 'middle' }))
-  const target = options.target ? targetLine(options.target, y) : ''
+  const [target, name] = options.target ? targetLine(options.target, y) : ['', '']
   const lines = series.map((s) => drawSeries(s, x, y, options.format))
   const size = { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img' }
-  return tag('svg', size, [...rows, ...columns, target, ...lines].join(''))
+  return tag('svg', size, [...rows, ...columns, target, ...lines, name].join(''))
 }
 
 type Scale = ((value: number) => number) & { ticks: (count?: number) => number[] }
@@ -76,11 +76,12 @@ function valueScale(values: readonly number[], { from, logarithmic, target }: Ch
   return scaleLinear([bottom, high > bottom ? high : bottom + 1], [BOTTOM, TOP]).nice(5)
 }
 
-function targetLine({ value, name }: { value: number; name: string }, y: Scale): string {
-  return (
-    tag('line', { class: 'target', x1: LEFT, x2: RIGHT, y1: y(value), y2: y(value) }) +
-    label(LEFT + 6, y(value) - 6, name, { class: 'target-name' })
-  )
+/** The line, which others may cross, and its name, which stands above them. */
+function targetLine({ value, name }: { value: number; name: string }, y: Scale): [string, string] {
+  return [
+    tag('line', { class: 'target', x1: LEFT, x2: RIGHT, y1: y(value), y2: y(value) }),
+    label(LEFT + 6, y(value) - 6, name, { class: 'target-name' }),
+  ]
 }
 
 function drawSeries(

@@ -18,13 +18,14 @@ header p { margin: 0; color: var(--faint) }
 figure { margin: 0; background: var(--card); border: 1px solid var(--rule); border-radius: 10px; padding: 16px 18px 10px }
 figcaption h2 { font-size: 16px; margin: 0; font-weight: 620 }
 figcaption p { margin: 1px 0 6px; color: var(--faint); font-size: 13px }
-.legend { display: flex; gap: 18px; flex-wrap: wrap; font-size: 13px; color: var(--faint); margin: 2px 0 4px }
+.legend { display: flex; gap: 2px 18px; flex-wrap: wrap; font-size: 13px; color: var(--faint); margin: 2px 0 4px }
 .key i { display: inline-block; width: 16px; height: 3px; border-radius: 2px; vertical-align: middle; margin-right: 7px; background: currentColor }
 svg { display: block; width: 100%; height: auto; overflow: visible }
+@media (max-width: 620px) { main { padding: 24px 14px 40px } figure { overflow-x: auto } svg { min-width: 560px } }
 svg text { fill: var(--faint); font-size: 11.5px; font-variant-numeric: tabular-nums }
 .grid { stroke: var(--rule); stroke-width: 1 }
 .target { stroke: var(--faint); stroke-dasharray: 3 4 }
-.target-name { font-style: italic }
+.target-name { font-style: italic; fill: var(--ink); stroke: var(--card); stroke-width: 4; stroke-linejoin: round; paint-order: stroke }
 .line { fill: none; stroke: currentColor; stroke-width: 2; stroke-linejoin: round; stroke-linecap: round }
 .raw { fill: none; stroke: currentColor; stroke-width: 1; stroke-opacity: .35 }
 .band { fill: currentColor; fill-opacity: .16 }

@@ -47,10 +47,36 @@ export async function parseFlags(
     answered = true
     process.stdout.write(`${output}\n`)
   })
-  return answered ? undefined : toCommand(given as Arguments)
+  if (answered) return undefined
+  checkNumbers(given as Arguments, argv)
+  return toCommand(given as Arguments)
+}
+
+/** @throws UsageError `bad-value` for a word where a number belongs, of which the parser keeps NaN alone */
+function checkNumbers(given: Arguments, argv: readonly string[]): void {
+  for (const [name, { alias, type }] of Object.entries<Option>(OPTIONS)) {
+    const flag = kebab(name)
+    if (![given[flag]].flat().some(Number.isNaN)) continue
+    const names = [`--${flag}`, `-${alias ?? flag}`]
+    const at = argv.findLastIndex((word) => names.some((n) => word === n || word.startsWith(`${n}=`)))
+    const word = argv[at]?.split('=')[1] ?? argv[at + 1]
+    throw new UsageError(
+      'bad-value',
+      `--${flag} ${word}: expected ${type === 'numbers' ? 'numbers with commas between' : 'a number'}`,
+    )
+  }
 }
 
 function usage(message: string): UsageError {
+  const choice = /Argument: ([^,]+), Given: "(.*)", Choices: (.*)/.exec(message)
+  if (choice) {
+    const [, flag, word, listed] = choice as unknown as [string, string, string, string]
+    const known = [...listed.matchAll(/"([^"]*)"/g)].map((match) => match[1]!)
+    return new UsageError(
+      'usage',
+      `--${flag} ${word}: expected one of ${known.join(', ')}${didYouMean(word, known)}`,
+    )
+  }
   const unknown = /^Unknown arguments?: ([^,\s]+)/.exec(message)?.[1]
   const hint = unknown === undefined ? '' : didYouMean(unknown, Object.keys(OPTIONS).map(kebab), '--')
   return new UsageError('usage', `${message}${hint || '; see dropbp-train --help'}`)
@@ -83,7 +109,7 @@ function yargsType({ type }: Option): Options {
   return type === 'numbers' ? { type: 'string', coerce: numbers } : { type }
 }
 
-/** `0.1,0.5` as numbers; what is none becomes NaN, which the checks refuse. */
+/** `0.1,0.5` as numbers; what is none becomes NaN, which `checkNumbers` refuses. */
 function numbers(text: string): number[] {
   return text.split(',').map((part) => (part.trim() === '' ? NaN : Number(part)))
 }

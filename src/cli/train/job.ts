@@ -47,6 +47,7 @@ export async function runJob(
   const from = startingPoint(given, checkpoints, note)
   const stored = from === null ? null : readCheckpoint(from).state
   const settings = resolveSettings(given, stored && (stored.settings as GivenSettings))
+  sinkNames(settings.record)
   const data = await prepareData(compiled, settings, out, stored && stored.data)
   try {
     settings.steps = data.steps

@@ -37,7 +37,7 @@ export function defaultOut(directory: string): string {
 }
 
 /**
- * The checkpoint to go on from; without --resume, earlier ones are not mixed with a new training.
+ * The checkpoint to go on from: the one named, or the newest of a training; without --resume, earlier ones are not mixed with a new training.
  * @throws IOError `output-exists`, `no-checkpoint`
  */
 export function startingPoint(
@@ -45,12 +45,7 @@ export function startingPoint(
   checkpoints: string,
   note: (text: string) => void,
 ): string | null {
-  if (resume) return resume
-  if (resume === '') {
-    const { directory, damaged } = latestCheckpoint(checkpoints)
-    for (const message of damaged) note(message)
-    return directory
-  }
+  if (resume !== undefined) return resumed(resume, checkpoints, note)
   const earlier = listCheckpoints(checkpoints)
   if (earlier.length === 0) return null
   if (!force) {
@@ -61,4 +56,20 @@ export function startingPoint(
   }
   fs.rmSync(checkpoints, { recursive: true, force: true })
   return null
+}
+
+/** @param named a checkpoint, the directory of several, or that of a training; empty for the training at hand */
+function resumed(named: string, checkpoints: string, note: (text: string) => void): string {
+  const roots = named === '' ? [checkpoints] : [named, path.join(named, 'checkpoint')]
+  const root = roots.find((place) => listCheckpoints(place).length > 0)
+  if (root !== undefined) {
+    const { directory, damaged } = latestCheckpoint(root)
+    for (const message of damaged) note(message)
+    return directory
+  }
+  if (named !== '') return named
+  throw new IOError(
+    'no-checkpoint',
+    `${checkpoints} holds no checkpoint to go on from: start without --resume, or name the directory of the training with --out`,
+  )
 }
