@@ -7,7 +7,7 @@ import type { BatchSource, DataPosition } from './batch-source.js'
 /**
  * A source whose next `ahead` batches are made while earlier ones are trained on. The batches are the same, and `position`
  * is that of the batches that were taken, so that a checkpoint resumes exactly. It saves the time that the source waits (for
- * a file, a network, a thread); for one that computes in the calling thread, see `openDataInThread`.
+ * a file, a network, a thread); for one that computes in the calling thread, `openDataInThread` serves better.
  * @throws UsageError `bad-value`
  */
 export function prefetch(source: BatchSource, ahead = 2): BatchSource {
