@@ -7,12 +7,25 @@ namespace {
 
 // Largest element of a row; NaN where it has one.
 DROPBP_INLINE float rowMaximum(const float* row, size_t columns) {
-  V top = splat(-INFINITY);
-  overRange(0, columns, [&](size_t i, size_t n) {
-    const V v = loadN(row + i, n, -INFINITY);
-    top = select((v > top) | (v != v), v, top);
+  // four at a time, since each maximum waits for the last
+  constexpr size_t kLanes = 4;
+  V top[kLanes];
+  I isNaN = I{};
+  for (V& t : top) t = splat(-INFINITY);
+  size_t i = 0;
+  for (; i + kLanes * W <= columns; i += kLanes * W)
+    for (size_t k = 0; k < kLanes; k++) {
+      const V v = load(row + i + k * W);
+      isNaN |= v != v;
+      top[k] = maximum(top[k], v);
+    }
+  overRange(i, columns, [&](size_t at, size_t n) {
+    const V v = loadN(row + at, n, -INFINITY);
+    isNaN |= v != v;
+    top[0] = maximum(top[0], v);
   });
-  return largest(top);
+  V all = maximum(maximum(top[0], top[1]), maximum(top[2], top[3]));
+  return largest(select(isNaN, splat(NAN), all));
 }
 
 // Makes a row of scores one of probabilities.

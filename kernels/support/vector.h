@@ -41,10 +41,10 @@ DROPBP_INLINE void storePart(float* p, V v, size_t n) {
 
 DROPBP_INLINE I bitsOf(V v) { return reinterpret_cast<I&>(v); }
 DROPBP_INLINE V fromBits(I i) { return reinterpret_cast<V&>(i); }
-DROPBP_INLINE V select(I mask, V a, V b) { return fromBits((mask & bitsOf(a)) | (~mask & bitsOf(b))); }
-// Of two numbers; where either is NaN, the first.
-DROPBP_INLINE V maximum(V a, V b) { return select(b > a, b, a); }
-DROPBP_INLINE V minimum(V a, V b) { return select(b < a, b, a); }
+DROPBP_INLINE V select(I mask, V a, V b) { return mask ? a : b; }
+// Of two numbers; where either is NaN, the first. One instruction each.
+DROPBP_INLINE V maximum(V a, V b) { return b > a ? b : a; }
+DROPBP_INLINE V minimum(V a, V b) { return b < a ? b : a; }
 DROPBP_INLINE V absolute(V a) { return fromBits(bitsOf(a) & 0x7fffffff); }
 
 DROPBP_INLINE float sum(V v) {

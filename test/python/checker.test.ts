@@ -21,10 +21,10 @@ let root: string
 beforeAll(() => (root = mkdtempSync(path.join(os.tmpdir(), 'checker-'))))
 afterAll(() => rmSync(root, { recursive: true }))
 
-test.skipIf(missing)('accepts every emitted model', () => {
+test.skipIf(missing).each([false, true])('accepts every emitted model, calls of kernels: %s', (kernels) => {
   const files = MODELS.flatMap((model) => {
-    const directory = path.join(root, model)
-    compile(path.resolve(import.meta.dirname, `../models/${model}.onnx`)).write(directory)
+    const directory = path.join(root, `${model}-${kernels}`)
+    compile(path.resolve(import.meta.dirname, `../models/${model}.onnx`), { kernels }).write(directory)
     return [FILES.training, FILES.eval, FILES.annotated, FILES.optimizer].map((file) =>
       path.join(directory, file),
     )
