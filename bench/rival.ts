@@ -12,6 +12,8 @@ export interface StepRequest {
 
 export interface StepReply {
   ms: number
+  /** The optimizer's part of it, where it is told apart. */
+  updateMs?: number
   loss: number
 }
 
@@ -25,8 +27,15 @@ export class Rival {
     this.replies = createInterface({ input: child.stdout! })[Symbol.asyncIterator]()
   }
 
-  static start(name: string, command: string, args: readonly string[]): Rival {
-    return new Rival(name, spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] }))
+  /** @param environment what is added to this process's */
+  static start(
+    name: string,
+    command: string,
+    args: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+  ): Rival {
+    const env = { ...process.env, ...environment }
+    return new Rival(name, spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'], env }))
   }
 
   step(request: StepRequest): Promise<StepReply> {

@@ -41,8 +41,10 @@ async function main(): Promise<void> {
     const batch = tokenBatch(ids)
     const start = performance.now()
     const loss = await graph.backward(state, batch, keep, gradients)
+    const computed = performance.now()
     if (optimizer) await graph.update(state, gradients, { learning_rate: LEARNING_RATE })
-    return { ms: performance.now() - start, loss }
+    const end = performance.now()
+    return { ms: end - start, updateMs: end - computed, loss }
   }
 
   for await (const line of createInterface({ input: process.stdin })) {

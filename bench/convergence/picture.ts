@@ -100,10 +100,11 @@ function clips(panels: readonly Panel[]): string {
 }
 
 function drawPanel(panel: Panel, i: number, rows: readonly Row[], colorOf: (row: Row) => string): string {
-  const curves = rows.map((row) =>
-    row.configuration.share === 1 ? drawCurve(panel, row, colorOf(row)) : drawEnd(panel, row, colorOf(row)),
-  )
-  return `${axes(panel, NAMES[panel.axis], 5)}\n<g clip-path="url(#panel-${i})">\n${curves.join('\n')}\n</g>`
+  const whole = rows.filter((row) => row.configuration.share === 1)
+  const kept = rows.filter((row) => row.configuration.rate === 0)
+  const curves = whole.map((row) => drawCurve(panel, row, colorOf(row)))
+  const budgets = drawBudgets(panel, kept, colorOf(kept[0]!))
+  return `${axes(panel, NAMES[panel.axis], 5)}\n<g clip-path="url(#panel-${i})">\n${[budgets, ...curves].join('\n')}\n</g>`
 }
 
 const at = ({ axis, x }: { axis: Axis; x: ScaleLinear<number, number> }, p: CurvePoint): number =>
@@ -128,10 +129,16 @@ function drawCurve(panel: Panel, { curve }: Row, color: string): string {
   ].join('\n')
 }
 
-/** Where a shorter training ended. */
-function drawEnd(panel: Panel, { curve }: Row, color: string): string {
-  const end = curve.at(-1)!
-  return `<circle cx="${at(panel, end).toFixed(1)}" cy="${panel.y(end.loss.mean).toFixed(1)}" r="3.4" fill="#ffffff" stroke="${color}" stroke-width="1.8"/>`
+/** Where trainings of several lengths ended. */
+function drawBudgets(panel: Panel, rows: readonly Row[], color: string): string {
+  const ends = rows.map((row) => row.curve.at(-1)!).sort((a, b) => a.step - b.step)
+  const places = ends.map((end): [number, number] => [at(panel, end), panel.y(end.loss.mean)])
+  const path = `<path d="${line().digits(1)(places)}" fill="none" stroke="${color}" stroke-width="1.2" stroke-dasharray="4 4"/>`
+  const rings = places.map(
+    ([x, y]) =>
+      `<circle cx="${x.toFixed(1)}" cy="${y.toFixed(1)}" r="3.4" fill="#ffffff" stroke="${color}" stroke-width="1.8"/>`,
+  )
+  return [path, ...rings].join('\n')
 }
 
 /** Two lines under the title: a swatch for every rate, then what the marks are. */
@@ -144,6 +151,6 @@ function legend(rates: readonly number[], seeds: number): string {
     x += 56 + label.length * 7.2
     return item
   })
-  const note = `mean of ${seeds} seeds, band: least to most · ring: every branch kept, trained for fewer steps with a whole schedule`
+  const note = `mean of ${seeds} seeds, band: least to most · rings: every branch kept, trained for fewer steps with a whole schedule`
   return [...items, text(LEFTS[0]!, 84, note)].join('\n')
 }

@@ -133,13 +133,17 @@ function curveOf(curves: Measured['curves']): CurvePoint[] {
 }
 
 /**
- * Differences to rate 0 on the same budget, seed by seed: the line through the final losses of its trainings of several lengths,
- * each with a whole schedule, tells what a budget between them comes to.
+ * Differences to rate 0 on the same budget, seed by seed. The line through the final losses of its trainings of several lengths,
+ * each with a whole schedule, tells what a budget between them comes to; over the budget's logarithm, since over the budget
+ * itself losses fall in a curve below that line.
  */
 function atEqual(axis: Axis, measured: Measured, budgets: readonly Measured[]): Spread | null {
   const bought = measured.curves.map((_, i) => {
-    const points = budgets.map((budget): Point => ({ x: last(budget, i)[axis], y: last(budget, i).loss }))
-    return interpolate(points, last(measured, i)[axis])
+    const points = budgets.map((budget): Point => {
+      const end = last(budget, i)
+      return { x: Math.log(end[axis]), y: end.loss }
+    })
+    return interpolate(points, Math.log(last(measured, i)[axis]))
   })
   return bought.some((loss) => loss === null) ? null : pairedSpread(finals(measured), bought as number[])
 }

@@ -46,7 +46,7 @@ const FULL: Settings = {
   },
   fineTuning: { steps: 300, batch: 8, learningRate: 8e-4, warmup: 15, evaluateEvery: 50 },
   rates: [0.5, 0.75, 0.875],
-  shares: [0.45, 0.7],
+  shares: [0.35, 0.65],
   seeds: [1, 2, 3],
   sweep: [4e-4, 8e-4, 1.6e-3],
   rounds: 60,
@@ -54,10 +54,10 @@ const FULL: Settings = {
 
 const QUICK: Settings = {
   shape: { layers: 3, hidden: 96, heads: 3, vocabulary: 256, positions: 64 },
-  pretraining: { steps: 400, batch: 8, learningRate: 2e-3, warmup: 40, evaluateEvery: 200, saveEvery: 100 },
-  fineTuning: { steps: 60, batch: 8, learningRate: 1e-3, warmup: 6, evaluateEvery: 20 },
+  pretraining: { steps: 1200, batch: 8, learningRate: 2e-3, warmup: 60, evaluateEvery: 400, saveEvery: 200 },
+  fineTuning: { steps: 120, batch: 8, learningRate: 1e-3, warmup: 6, evaluateEvery: 20 },
   rates: [0.5, 0.875],
-  shares: [0.5],
+  shares: [0.35, 0.65],
   seeds: [1, 2],
   sweep: [1e-3],
   rounds: 30,
