@@ -40,7 +40,7 @@ export const matMulOfTransposed: Rewrite = (node, b) => {
 }
 
 /**
- * A + ScatterND(0, i, u, add) = ScatterND(A, i, u, add): a tied embedding's gradient without a table of zeros. Not where A
+ * A + ScatterElements(0, i, u, add) = ScatterElements(A, i, u, add): a tied embedding's gradient without a table of zeros. Not where A
  * is a conditional sum, which is a scalar zero when nothing has been added to it.
  */
 export const addOfScatter: Rewrite = (node, b) => {
@@ -51,7 +51,7 @@ export const addOfScatter: Rewrite = (node, b) => {
   ] as const) {
     const scatter = node.input(i).producer
     if (
-      scatter?.op !== 'ScatterND' ||
+      scatter?.op !== 'ScatterElements' ||
       scatter.graph !== node.graph ||
       scatter.string('reduction', 'none') !== 'add'
     )
@@ -59,9 +59,9 @@ export const addOfScatter: Rewrite = (node, b) => {
     if (node.input(i).uses.size > 1 || !isZero(scatter.input(0)) || isConditional(node.input(j), node))
       continue
     return b.emit(
-      'ScatterND',
+      'ScatterElements',
       [node.input(j), scatter.input(1), scatter.input(2)],
-      { reduction: 'add' },
+      { axis: scatter.int('axis', 0), reduction: 'add' },
       { name: node.name },
     )
   }
