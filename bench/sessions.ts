@@ -5,7 +5,7 @@
  *   npm run build && node dist/bench/sessions.js <compiled directory> [--pairs 8 --rates 0,0.5 --threads 2 --seq 512 --batch 1]
  *
  * Two processes take turns step by step (ABBA) with the same tokens and masks. With one thread their losses have to be equal to
- * the last bit. With more they cannot: ONNX Runtime's ScatterND adds what has the same index in the order of its threads.
+ * the last bit; with more, to 1e-4.
  */
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
