@@ -60,9 +60,14 @@ function shown(rows: readonly Row[], rule: RuleName): Row[] {
   return [...of.filter((r) => r.configuration.rate > 0), ...of.filter((r) => r.configuration.rate === 0)]
 }
 
+/** Where a row's trainings ended. */
+function ends(row: Row): CurvePoint[] {
+  return [row, ...(row.longer ? [row.longer] : [])].map(({ curve }) => curve.at(-1)!)
+}
+
 function lossDomain(rows: readonly Row[]): [number, number] {
   const whole = rows.filter((row) => row.configuration.share === 1)
-  const least = Math.min(...whole.flatMap((row) => row.curve.map((p) => p.loss.min)))
+  const least = Math.min(...whole.flatMap((row) => [...row.curve, ...ends(row)].map((p) => p.loss.min)))
   const from = FROM * whole[0]!.curve.at(-1)!.step
   const most = Math.max(
     ...whole.flatMap((row) => row.curve.filter((p) => p.step >= from).map((p) => p.loss.max)),
@@ -77,7 +82,8 @@ function makePanel(
   rows: readonly Row[],
   losses: readonly [number, number],
 ): Panel {
-  const most = Math.max(...rows.flatMap((row) => row.curve.map((p) => p[axis] / UNITS[axis])))
+  const shown = rows.flatMap((row) => (axis === 'step' ? row.curve : [...row.curve, ...ends(row)]))
+  const most = Math.max(...shown.map((p) => p[axis] / UNITS[axis]))
   const bottom = top + PANEL.height
   return {
     axis,
@@ -103,8 +109,14 @@ function drawPanel(panel: Panel, i: number, rows: readonly Row[], colorOf: (row:
   const whole = rows.filter((row) => row.configuration.share === 1)
   const kept = rows.filter((row) => row.configuration.rate === 0)
   const curves = whole.map((row) => drawCurve(panel, row, colorOf(row)))
-  const budgets = drawBudgets(panel, kept, colorOf(kept[0]!))
-  return `${axes(panel, NAMES[panel.axis], 5)}\n<g clip-path="url(#panel-${i})">\n${[budgets, ...curves].join('\n')}\n</g>`
+  const budgets = [
+    drawBudgets(panel, kept.flatMap(ends), colorOf(kept[0]!)),
+    // Over steps they would lie far to the right.
+    ...whole
+      .filter((row) => row.longer && panel.axis !== 'step')
+      .map((row) => drawBudgets(panel, ends(row), colorOf(row))),
+  ]
+  return `${axes(panel, NAMES[panel.axis], 5)}\n<g clip-path="url(#panel-${i})">\n${[...budgets, ...curves].join('\n')}\n</g>`
 }
 
 const at = ({ axis, x }: { axis: Axis; x: ScaleLinear<number, number> }, p: CurvePoint): number =>
@@ -130,9 +142,9 @@ function drawCurve(panel: Panel, { curve }: Row, color: string): string {
 }
 
 /** Where trainings of several lengths ended. */
-function drawBudgets(panel: Panel, rows: readonly Row[], color: string): string {
-  const ends = rows.map((row) => row.curve.at(-1)!).sort((a, b) => a.step - b.step)
-  const places = ends.map((end): [number, number] => [at(panel, end), panel.y(end.loss.mean)])
+function drawBudgets(panel: Panel, points: CurvePoint[], color: string): string {
+  const ascending = points.sort((a, b) => a.step - b.step)
+  const places = ascending.map((end): [number, number] => [at(panel, end), panel.y(end.loss.mean)])
   const path = `<path d="${line().digits(1)(places)}" fill="none" stroke="${color}" stroke-width="1.2" stroke-dasharray="4 4"/>`
   const rings = places.map(
     ([x, y]) =>
@@ -151,6 +163,6 @@ function legend(rates: readonly number[], seeds: number): string {
     x += 56 + label.length * 7.2
     return item
   })
-  const note = `mean of ${seeds} seeds, band: least to most · rings: every branch kept, trained for fewer steps with a whole schedule`
+  const note = `mean of ${seeds} seeds, band: least to most · rings: the same for fewer steps (every branch kept) or for more (DropBP), each with a whole schedule`
   return [...items, text(LEFTS[0]!, 84, note)].join('\n')
 }

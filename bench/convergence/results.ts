@@ -8,6 +8,7 @@ import {
   ALL_KEPT,
   configurationName,
   dropping,
+  lengthened,
   runName,
   shortened,
   type Configuration,
@@ -40,6 +41,20 @@ export interface Row {
   seconds: number
   /** A step's time in that of rate 0, with quartiles; null where it was not taken on its own. */
   stepTime: { ratio: number; quartiles: [number, number] } | null
+  /** The same for as many steps as fit into rate 0's FLOPs; null at rate 0. */
+  longer: Longer | null
+}
+
+/** A configuration trained for more steps than rate 0, over its seeds. */
+export interface Longer {
+  curve: CurvePoint[]
+  loss: Spread
+  /** To rate 0's loss at the end, seed by seed. */
+  difference: Spread
+  /** Of the whole training, in those of rate 0. */
+  steps: number
+  gflops: number
+  seconds: number
   /** Share of rate 0's time after which the mean loss is at rate 0's final one; null where it never is. */
   reaches: number | null
 }
@@ -61,14 +76,21 @@ export function collect(places: Places, settings: Settings): Results {
   const budgets = [...shortened(settings).map(measured), kept].sort(
     (a, b) => last(a, 0).step - last(b, 0).step,
   )
-  const others = dropping(settings).map(measured)
+  const others = dropping(settings).map((configuration) => ({
+    ...rowOf(measured(configuration), kept, budgets, timing),
+    longer: longerOf(measured(lengthened(settings, configuration)), kept),
+  }))
   return {
     settings,
     timing,
     pretraining: readLines<PretrainingLine>(places.pretraining).flatMap((line) =>
       'validation' in line ? [{ step: line.step, loss: line.validation }] : [],
     ),
-    rows: [kept, ...others, ...budgets.slice(0, -1)].map((m) => rowOf(m, kept, budgets, timing)),
+    rows: [
+      rowOf(kept, kept, budgets, timing),
+      ...others,
+      ...budgets.slice(0, -1).map((m) => rowOf(m, kept, budgets, timing)),
+    ],
   }
 }
 
@@ -102,10 +124,6 @@ function rowOf(measured: Measured, kept: Measured, budgets: readonly Measured[],
   const loss = spread(finals(measured))
   const curve = curveOf(curves)
   const whole = curveOf(kept.curves).at(-1)!
-  const reached = firstReach(
-    curve.map((p) => ({ x: p.seconds, y: p.loss.mean })),
-    whole.loss.mean,
-  )
   return {
     configuration,
     curve,
@@ -117,6 +135,24 @@ function rowOf(measured: Measured, kept: Measured, budgets: readonly Measured[],
     gflops: curve.at(-1)!.gflops / whole.gflops,
     seconds: curve.at(-1)!.seconds / whole.seconds,
     stepTime: time ? { ratio: time.ratio, quartiles: time.quartiles } : null,
+    longer: null,
+  }
+}
+
+function longerOf(measured: Measured, kept: Measured): Longer {
+  const curve = curveOf(measured.curves)
+  const whole = curveOf(kept.curves).at(-1)!
+  const reached = firstReach(
+    curve.map((p) => ({ x: p.seconds, y: p.loss.mean })),
+    whole.loss.mean,
+  )
+  return {
+    curve,
+    loss: spread(finals(measured)),
+    difference: pairedSpread(finals(measured), finals(kept)),
+    steps: curve.at(-1)!.step / whole.step,
+    gflops: curve.at(-1)!.gflops / whole.gflops,
+    seconds: curve.at(-1)!.seconds / whole.seconds,
     reaches: reached === null ? null : reached / whole.seconds,
   }
 }

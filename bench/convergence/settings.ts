@@ -23,6 +23,8 @@ export interface Settings {
    * takes would have bought without it.
    */
   shares: readonly number[]
+  /** As many times the steps as fit into rate 0's FLOPs, one for each drop rate, with a whole schedule. */
+  longer: readonly number[]
   seeds: readonly number[]
   /** Learning rates that are tried at rate 0. */
   sweep: readonly number[]
@@ -47,8 +49,9 @@ const FULL: Settings = {
   fineTuning: { steps: 300, batch: 8, learningRate: 8e-4, warmup: 15, evaluateEvery: 50 },
   rates: [0.5, 0.75, 0.875],
   shares: [0.35, 0.65],
+  longer: [1.46, 1.95, 2.35],
   seeds: [1, 2, 3],
-  sweep: [4e-4, 8e-4, 1.6e-3],
+  sweep: [4e-4, 8e-4, 1.6e-3, 3.2e-3],
   rounds: 60,
 }
 
@@ -58,6 +61,7 @@ const QUICK: Settings = {
   fineTuning: { steps: 120, batch: 8, learningRate: 1e-3, warmup: 6, evaluateEvery: 20 },
   rates: [0.5, 0.875],
   shares: [0.35, 0.65],
+  longer: [1.4, 2.1],
   seeds: [1, 2],
   sweep: [1e-3],
   rounds: 30,
@@ -79,7 +83,7 @@ export type RuleName = keyof typeof RULES
 
 export const RULE_NAMES = Object.keys(RULES) as RuleName[]
 
-/** A rule at a drop rate, for a share of the steps. */
+/** A rule at a drop rate, for a share of the steps, or for more. */
 export interface Configuration {
   rule: RuleName
   rate: number
@@ -104,9 +108,20 @@ export function shortened({ shares }: Settings): Configuration[] {
   return shares.map((share) => ({ ...ALL_KEPT, share }))
 }
 
+/** A configuration for as many steps as fit into rate 0's FLOPs. */
+export function lengthened({ rates, longer }: Settings, configuration: Configuration): Configuration {
+  return { ...configuration, share: longer[rates.indexOf(configuration.rate)]! }
+}
+
 /** All fine-tunings, seed by seed. */
 export function runs(settings: Settings): Run[] {
-  const configurations = [ALL_KEPT, ...dropping(settings), ...shortened(settings)]
+  const dropped = dropping(settings)
+  const configurations = [
+    ALL_KEPT,
+    ...dropped,
+    ...shortened(settings),
+    ...dropped.map((configuration) => lengthened(settings, configuration)),
+  ]
   return settings.seeds.flatMap((seed) => configurations.map((c) => ({ ...c, seed })))
 }
 

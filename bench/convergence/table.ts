@@ -1,20 +1,22 @@
 /** The table of a comparison, in markdown. */
 import { markdownTable } from '../statistics.js'
 import type { Spread } from './analysis.js'
-import type { Results, Row } from './results.js'
+import type { Longer, Results, Row } from './results.js'
 import { RULES } from './settings.js'
 
 const HEAD = [
   'drop rate',
   'rates',
   'validation loss',
-  'difference, equal steps',
-  'difference, equal time',
-  'difference, equal FLOPs',
+  'against rate 0: equal steps',
+  'equal time: rate 0 shorter',
+  'equal FLOPs: rate 0 shorter',
+  'equal FLOPs: DropBP longer',
+  'its steps, FLOPs, time',
+  'at rate 0’s loss after',
   'branch backward FLOPs dropped',
   'training FLOPs',
   'time of a step (quartiles)',
-  'at rate 0’s final loss after',
 ]
 
 /** One row a configuration, rate 0 first, its shorter trainings last. */
@@ -24,18 +26,27 @@ export function resultTable({ rows }: Pick<Results, 'rows'>): string {
 
 function cells(row: Row): string[] {
   const { rate, rule, share } = row.configuration
-  const short = share < 1
+  const kept = rate === 0
   return [
     String(rate),
-    rate > 0 ? RULES[rule].label : short ? `${percent(share)} of the steps` : '',
+    kept ? (share < 1 ? `${percent(share)} of the steps` : '') : RULES[rule].label,
     loss(row.loss),
-    rate > 0 || short ? difference(row.difference) : '',
-    rate > 0 ? difference(row.atEqualTime) : '',
-    rate > 0 ? difference(row.atEqualGflops) : '',
+    kept && share === 1 ? '' : difference(row.difference),
+    kept ? '' : difference(row.atEqualTime),
+    kept ? '' : difference(row.atEqualGflops),
+    ...longer(row.longer),
     percent(row.dropped, 1),
     percent(row.gflops),
-    row.stepTime && rate > 0 ? stepTime(row.stepTime) : short ? '' : '100%',
-    short || rate === 0 ? '' : row.reaches === null ? 'never' : `${percent(row.reaches)} of its time`,
+    row.stepTime && !kept ? stepTime(row.stepTime) : '',
+  ]
+}
+
+function longer(value: Longer | null): string[] {
+  if (!value) return ['', '', '']
+  return [
+    difference(value.difference),
+    [value.steps, value.gflops, value.seconds].map((share) => percent(share)).join(', '),
+    value.reaches === null ? 'never' : `${percent(value.reaches)} of its time`,
   ]
 }
 
