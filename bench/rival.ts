@@ -1,10 +1,10 @@
-/** One of two long-lived processes that take turns: JSON lines in and out. */
+/** One of several long-lived processes that take turns: JSON lines in and out. */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import type { Memory } from './memory.js'
 
-/** One forward and backward pass on the same tokens and mask for both rivals. */
+/** One pass on the same tokens and mask for all rivals. */
 export interface StepRequest {
   ids: number[][]
   keep: boolean[]
@@ -17,14 +17,25 @@ export interface StepReply {
   loss: number
 }
 
+/** A process that ended before it was told to; the message says why, as far as it is known. */
+export class RivalEnded extends Error {}
+
 export class Rival {
   private readonly replies: AsyncIterator<string>
+  /** The last line that it wrote to standard error. */
+  private lastWords = ''
 
   private constructor(
     readonly name: string,
     private readonly child: ChildProcess,
   ) {
     this.replies = createInterface({ input: child.stdout! })[Symbol.asyncIterator]()
+    createInterface({ input: child.stderr! }).on('line', (line) => {
+      if (line.trim() !== '') this.lastWords = line.trim()
+    })
+    // what is wrong shows when it is asked
+    child.stdin!.on('error', () => {})
+    child.on('error', (error) => (this.lastWords = error.message))
   }
 
   /** @param environment what is added to this process's */
@@ -35,7 +46,7 @@ export class Rival {
     environment: Readonly<Record<string, string>> = {},
   ): Rival {
     const env = { ...process.env, ...environment }
-    return new Rival(name, spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'], env }))
+    return new Rival(name, spawn(command, args, { stdio: 'pipe', env }))
   }
 
   step(request: StepRequest): Promise<StepReply> {
@@ -52,16 +63,26 @@ export class Rival {
   }
 
   async stop(): Promise<void> {
-    if (this.child.exitCode !== null) return
+    if (this.ended) return
     const exited = once(this.child, 'exit')
     this.child.stdin!.end()
     await exited
   }
 
-  private async ask<T>(request: object): Promise<T> {
+  /**
+   * Sends a request and waits for its reply.
+   * @throws RivalEnded
+   */
+  async ask<T>(request: object): Promise<T> {
     this.child.stdin!.write(`${JSON.stringify(request)}\n`)
     const reply = await this.replies.next()
-    if (reply.done) throw new Error(`${this.name} ended`)
-    return JSON.parse(reply.value) as T
+    if (!reply.done) return JSON.parse(reply.value) as T
+    if (!this.ended && this.child.pid !== undefined) await once(this.child, 'close')
+    const how = this.child.signalCode ?? `exit code ${this.child.exitCode}`
+    throw new RivalEnded(`${this.name} ended (${how}): ${this.lastWords || 'it said nothing'}`)
+  }
+
+  private get ended(): boolean {
+    return this.child.exitCode !== null || this.child.signalCode !== null || this.child.pid === undefined
   }
 }

@@ -50,7 +50,7 @@ function requestsOf(rate: number): StepRequest[] {
 }
 
 async function measure(rate: number): Promise<{ pairs: Pair[]; memory: Record<string, [Memory, Memory]> }> {
-  const worker = [path.join(import.meta.dirname, 'worker.js'), directory, values.threads, '--optimizer']
+  const worker = [path.join(import.meta.dirname, 'worker.js'), directory, values.threads]
   const rivals = BACKENDS.map((backend) =>
     Rival.start(backend, process.execPath, worker, { DROPBP_SESSION: backend }),
   )

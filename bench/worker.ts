@@ -1,6 +1,6 @@
 /**
- * The project's side of bench/gpt2.ts: `node worker.js <compiled directory> <threads> [--optimizer]`, JSON lines on standard
- * input and output. It steps through the runtime's own graph, buffers and session options.
+ * A side of bench/sessions.ts: `node worker.js <compiled directory> <threads>`, JSON lines on standard input and output. It
+ * steps through the runtime's own graph, buffers and session options, and tells the optimizer's time apart.
  */
 import path from 'node:path'
 import { createInterface } from 'node:readline'
@@ -15,7 +15,7 @@ import type { StepReply, StepRequest } from './rival.js'
 
 type Request = ({ op: 'step' } & StepRequest) | { op: 'memory' } | { op: 'reset' }
 
-/** Learning rate of the optimizer's step, as the PyTorch side has it. */
+/** Learning rate of the optimizer's step. */
 const LEARNING_RATE = 1e-5
 
 function tokenBatch(ids: readonly number[][]): Batch {
@@ -28,7 +28,7 @@ function tokenBatch(ids: readonly number[][]): Batch {
 }
 
 async function main(): Promise<void> {
-  const [directory, threads, optimizer] = process.argv.slice(2)
+  const [directory, threads] = process.argv.slice(2)
   const compiled = openCompiled(directory!)
   const graph = await TrainingGraph.open(compiled, { threads: Number(threads) })
   const state = TrainingState.fromFile(
@@ -42,7 +42,7 @@ async function main(): Promise<void> {
     const start = performance.now()
     const loss = await graph.backward(state, batch, keep, gradients)
     const computed = performance.now()
-    if (optimizer) await graph.update(state, gradients, { learning_rate: LEARNING_RATE })
+    await graph.update(state, gradients, { learning_rate: LEARNING_RATE })
     const end = performance.now()
     return { ms: end - start, updateMs: end - computed, loss }
   }
