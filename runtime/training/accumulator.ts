@@ -100,7 +100,7 @@ export class Accumulator {
     }
     const loss = await this.graph.backward(this.state, batch, mask, target, factors)
     if (this.options.observe) this.handler.observe(await this.graph.squaredNorms(target))
-    if (i > 0) this.gradients.accumulate(this.scratch, weight)
+    if (i > 0) await this.graph.accumulate(this.gradients, this.scratch, weight)
     return loss
   }
 

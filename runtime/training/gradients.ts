@@ -3,6 +3,7 @@ import { DropBPError } from '../../src/errors.js'
 import type { TrainableSpec } from '../dropbp/presence.js'
 import { floatsOf, type HostTensor } from '../../src/host-tensor.js'
 import type { ResultTensor } from '../session.js'
+import { addScaled, type AddScaled, type Floats } from './sums.js'
 
 /** The gradients of one step or micro-batch. */
 export class GradientSet {
@@ -39,17 +40,20 @@ export class GradientSet {
     this.buffers[i] = gradient
   }
 
-  /** this += weight · other; a gradient that was absent here takes over the other's buffer. */
-  accumulate(other: GradientSet, weight: number): void {
-    this.parameters.forEach((spec, i) => {
+  /**
+   * this += weight · other; a gradient that was absent here takes over the other's buffer. Nobody may read or write either
+   * set until it is done.
+   */
+  async accumulate(other: GradientSet, weight: number, add: AddScaled = addScaled): Promise<void> {
+    for (const [i, { name }] of this.parameters.entries()) {
       const more = other.get(i)
-      if (!more) return
-      if (!this.present[i]) this.exchange(other, i)
-      const own = writable(this.buffers[i]!, spec.name)
-      if (this.present[i]) addScaled(own, writable(more, spec.name), weight)
+      if (!more) continue
+      const wasPresent = this.present[i]
+      if (!wasPresent) this.exchange(other, i)
+      const own = writable(this.buffers[i]!, name)
+      if (wasPresent) await add(own, writable(more, name), weight)
       else if (weight !== 1) scaleBy(own, weight)
-      this.present[i] = true
-    })
+    }
   }
 
   /** Multiplies every present gradient. */
@@ -57,7 +61,7 @@ export class GradientSet {
     this.forEachPresent((data) => scaleBy(data, factor))
   }
 
-  private forEachPresent(visit: (data: Float32Array | Float64Array, i: number) => void): void {
+  private forEachPresent(visit: (data: Floats, i: number) => void): void {
     this.parameters.forEach(({ name }, i) => {
       if (this.present[i]) visit(writable(this.buffers[i]!, name), i)
     })
@@ -68,10 +72,11 @@ export class GradientSet {
     this.buffers[i] = other.buffers[i]
     other.buffers[i] = kept
     other.present[i] = false
+    this.present[i] = true
   }
 }
 
-function writable(tensor: HostTensor, name: string): Float32Array | Float64Array {
+function writable(tensor: HostTensor, name: string): Floats {
   const data = floatsOf(tensor)
   if (data === tensor.data) return data
   throw new DropBPError(
@@ -80,28 +85,12 @@ function writable(tensor: HostTensor, name: string): Float32Array | Float64Array
   )
 }
 
-/** target += weight · source, four elements at a time, which takes V8 half the time. */
-function addScaled(
-  target: Float32Array | Float64Array,
-  source: Float32Array | Float64Array,
-  weight: number,
-): void {
-  const whole = target.length - (target.length % 4)
-  for (let i = 0; i < whole; i += 4) {
-    target[i]! += weight * source[i]!
-    target[i + 1]! += weight * source[i + 1]!
-    target[i + 2]! += weight * source[i + 2]!
-    target[i + 3]! += weight * source[i + 3]!
-  }
-  for (let i = whole; i < target.length; i++) target[i]! += weight * source[i]!
-}
-
-function scaleBy(target: Float32Array | Float64Array, factor: number): void {
+function scaleBy(target: Floats, factor: number): void {
   for (let i = 0; i < target.length; i++) target[i]! *= factor
 }
 
 /** Sum of squares in float64, with four chains, so that additions overlap. */
-export function sumOfSquares(x: Float32Array | Float64Array): number {
+export function sumOfSquares(x: Floats): number {
   let a = 0
   let b = 0
   let c = 0

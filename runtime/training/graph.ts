@@ -4,6 +4,7 @@ import { UsageError } from '../../src/errors.js'
 import { batchFeeds, type Batch } from '../data/batch.js'
 import type { GradientSet } from './gradients.js'
 import { SquaredNorms } from './norms.js'
+import { GradientSums } from './sums.js'
 import { openOptimizer, type OptimizerStep, type OptimizerValues } from './optimizer.js'
 import type { CompiledModel } from '../manifest.js'
 import { Presence, type Mask } from '../dropbp/presence.js'
@@ -50,6 +51,7 @@ export class TrainingGraph {
     private readonly training: Session,
     private readonly optimizer: OptimizerStep,
     private readonly norms: SquaredNorms,
+    private readonly sums: GradientSums,
     private readonly open: (model: 'eval') => Promise<Session>,
     private readonly kernels: string | undefined,
   ) {
@@ -73,8 +75,9 @@ export class TrainingGraph {
     const training = await make('training', { prepack: !frozenInBranch })
     const optimizer = await openOptimizer(compiled, options, factory, vectors)
     const norms = new SquaredNorms(factory, options)
+    const sums = new GradientSums(factory, options)
     const open = () => make('eval', { spin: false })
-    return new TrainingGraph(compiled, training, optimizer, norms, open, said)
+    return new TrainingGraph(compiled, training, optimizer, norms, sums, open, said)
   }
 
   /** What runs it; undefined where the program brought a session of its own. */
@@ -119,6 +122,11 @@ export class TrainingGraph {
     return this.norms.of(gradients)
   }
 
+  /** sum += weight · more; `more` may be left without what it gave. */
+  accumulate(sum: GradientSet, more: GradientSet, weight: number): Promise<void> {
+    return sum.accumulate(more, weight, this.sums.add)
+  }
+
   /** The loss of a batch, without gradients, and what else the evaluation graph tells. */
   async loss(state: TrainingState, batch: Batch): Promise<Measured> {
     const { manifest } = this.compiled
@@ -134,7 +142,8 @@ export class TrainingGraph {
   }
 
   async release(): Promise<void> {
-    await Promise.all([this.training, this.optimizer, this.evaluation, this.norms].map((s) => s?.release()))
+    const { training, optimizer, evaluation, norms, sums } = this
+    await Promise.all([training, optimizer, evaluation, norms, sums].map((s) => s?.release()))
   }
 }
 
