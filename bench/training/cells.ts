@@ -7,8 +7,8 @@ export type Mode = (typeof MODES)[number]
 
 /** In words, for tables. */
 export const TITLES: Readonly<Record<ModelName | Mode, string>> = {
-  gpt2: 'GPT-2 124M',
-  llama: 'Llama-shaped 134M',
+  gpt2: 'GPT-2',
+  llama: 'Llama-shaped',
   full: 'full fine-tuning',
   lora: 'LoRA',
 }

@@ -95,8 +95,8 @@ def branches(name: str, model: PreTrainedModel) -> list[torch.nn.Module]:
     return [getattr(block, branch) for block in blocks(name, model) for branch in ARCHITECTURES[name]["branches"]]
 
 
-def export(model: PreTrainedModel, file: Path) -> None:
-    """Writes the model, and beside it the names of its trainable parameters."""
+def export(name: str, model: PreTrainedModel, file: Path) -> None:
+    """Writes the model, and beside it the names of its trainable parameters and of its branches."""
     torch.onnx.export(
         model.eval(),
         (),
@@ -110,5 +110,9 @@ def export(model: PreTrainedModel, file: Path) -> None:
         external_data=True,
         verbose=False,
     )
-    trainable = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
-    file.with_suffix(".json").write_text(json.dumps(trainable))
+    modules = {module: path for path, module in model.named_modules()}
+    names = {
+        "parameters": [path for path, parameter in model.named_parameters() if parameter.requires_grad],
+        "branches": [modules[branch] for branch in branches(name, model)],
+    }
+    file.with_suffix(".json").write_text(json.dumps(names))

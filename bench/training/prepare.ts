@@ -2,7 +2,6 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
-import { isDeepStrictEqual } from 'node:util'
 import { openCompiled, trainableParameters, type CompiledModel } from '../../runtime/index.js'
 import { vocabulary, type Mode, type ModelName } from './cells.js'
 import type { Options } from './options.js'
@@ -41,7 +40,7 @@ export function prepare(model: ModelName, mode: Mode, options: Options, places: 
     runTorchSide(options.python, ['export', '--file', source, ...modelFlags(model, mode, options)])
   const train = mode === 'lora' ? ['--train', '*lora_*'] : []
   const plain = compile(source, places, name, train)
-  checkNames(plain, readJson<string[]>(names))
+  checkNames(plain, readJson<Names>(names))
   const own = `${name}-kernels`
   const isKernels = (variant: string): boolean => variant.startsWith('kernels')
   if ([options.base, ...options.rivals].some((v) => isKernels(v.name)))
@@ -83,13 +82,32 @@ function compile(source: string, places: Places, name: string, flags: readonly s
   return openCompiled(directory)
 }
 
-/** The compiled model has to train exactly the parameters that PyTorch trains, under the same names. */
-function checkNames({ directory, manifest }: CompiledModel, expected: readonly string[]): void {
+/** What PyTorch calls the trainable parameters, and the branches in execution order. */
+interface Names {
+  parameters: string[]
+  branches: string[]
+}
+
+/** The compiled model has to train exactly the parameters that PyTorch trains, and to have the same branches. */
+function checkNames({ directory, manifest }: CompiledModel, { parameters, branches }: Names): void {
   const found = trainableParameters(manifest).map((p) => p.name)
-  if (isDeepStrictEqual(new Set(found), new Set(expected))) return
-  const missing = expected.filter((name) => !found.includes(name))
-  const more = found.filter((name) => !expected.includes(name))
+  const missing = parameters.filter((name) => !found.includes(name))
+  const more = found.filter((name) => !parameters.includes(name))
+  if (missing.length + more.length > 0)
+    throw new Error(
+      `${directory} does not train what PyTorch trains: it lacks ${some(missing)}, and has besides ${some(more)}`,
+    )
+  const sites = manifest.sites.map((site) => site.name)
+  if (sites.length === branches.length && branches.every((name, i) => isWithin(sites[i]!, name))) return
   throw new Error(
-    `${directory} does not train what PyTorch trains: it lacks ${missing.join(', ') || 'nothing'}, it has besides ${more.join(', ') || 'nothing'}`,
+    `${directory} drops other branches than PyTorch: ${some(sites)}, where the modules are ${some(branches)}`,
   )
+}
+
+/** A branch may be named after a module inside of it. */
+const isWithin = (site: string, module: string): boolean => site === module || site.startsWith(`${module}.`)
+
+function some(names: readonly string[]): string {
+  const shown = names.slice(0, 4).join(', ') || 'nothing'
+  return names.length > 4 ? `${shown} and ${names.length - 4} more` : shown
 }

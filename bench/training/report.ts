@@ -76,7 +76,8 @@ function conditions(pairings: readonly Pairing[]): string[] {
   const counts = [...new Set(present.map((p) => p.result.rounds.length))].sort((a, b) => a - b)
   const loads = pairings.map((p) => p.load)
   const names = [...new Set(pairings.flatMap((p) => [p.base, p.rival]))].sort((a, b) => rank(a) - rank(b))
-  const size = setting.size === 'tiny' ? ' Tiny models: of no use but to try the benchmark.' : ''
+  const size =
+    setting.size === 'tiny' ? ' Models of two layers, which are of no use but to try the benchmark.' : ''
   return [
     `${[...new Set(pairings.map((p) => p.machine))].join('; ')}. ${setting.threads} threads, ${counts.join(' or ')} rounds, load of the machine before each group of processes ${Math.min(...loads).toFixed(1)} to ${Math.max(...loads).toFixed(1)}. Base: ${[...new Set(pairings.map((p) => p.backend))].join('; ')}.${size}`,
     names.map((name) => `- **${name}**: ${variantOf(name).about}`).join('\n'),

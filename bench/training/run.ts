@@ -68,17 +68,32 @@ async function measureRooflineOf(
 }
 
 async function measureAll(context: Context): Promise<void> {
-  const { options, places } = context
-  const left = cellsOf(options.matrix).filter((cell) => rivalsLeft(cell, context).length > 0)
-  const prepared = new Map<string, Prepared>()
-  for (const { model, mode } of left) {
-    const name = `${model}-${mode}`
-    if (prepared.has(name)) continue
+  const left = cellsOf(context.options.matrix).filter((cell) => rivalsLeft(cell, context).length > 0)
+  const models = prepareAll(left, context)
+  const ready = left.flatMap((cell) => {
+    const prepared = models.get(modelName(cell))
+    return prepared ? [{ cell, prepared }] : []
+  })
+  for (const { cell, prepared } of ready) await measureRooflineOf(cell, prepared, context)
+  for (const { cell, prepared } of ready) await measureCell(cell, prepared, context)
+}
+
+const modelName = ({ model, mode }: Cell): string => `${model}-${mode}`
+
+/** Exports and compiles what the cells need; what cannot be had is said, and its cells are left out. */
+function prepareAll(cells: readonly Cell[], { options, places }: Context): Map<string, Prepared> {
+  const models = new Map<string, Prepared>()
+  const wanted = new Map(cells.map((cell) => [modelName(cell), cell]))
+  for (const [name, { model, mode }] of wanted) {
     console.error(`${name}: exporting and compiling`)
-    prepared.set(name, prepare(model, mode, options, places))
+    try {
+      models.set(name, prepare(model, mode, options, places))
+    } catch (error) {
+      console.error(`${name} is left out: ${(error as Error).message}`)
+      process.exitCode = 1
+    }
   }
-  for (const cell of left) await measureRooflineOf(cell, prepared.get(`${cell.model}-${cell.mode}`)!, context)
-  for (const cell of left) await measureCell(cell, prepared.get(`${cell.model}-${cell.mode}`)!, context)
+  return models
 }
 
 async function main(): Promise<void> {

@@ -76,7 +76,12 @@ class Worker:
 
     def compile(self, blocks) -> None:
         """Block by block, as each has four kinds of mask, and the whole model one for each mask ever drawn."""
+        import torch._dynamo
+        import torch._inductor.config
+
+        # Kinds of mask, each with and without a gradient for the block's input.
         torch._dynamo.config.recompile_limit = 64
+        torch._inductor.config.compile_threads = 1
         for block in blocks:
             block.compile(dynamic=False)
         self.model.loss_function = torch.compile(self.model.loss_function, dynamic=False)
@@ -150,7 +155,8 @@ def main(options: argparse.Namespace) -> None:
     if options.action == "versions":
         print(json.dumps(versions()))
     elif options.action == "export":
-        models.export(models.build(options.model, options.mode, options.size, options.vocab), options.file)
+        model = models.build(options.model, options.mode, options.size, options.vocab)
+        models.export(options.model, model, options.file)
     else:
         Worker(options).serve()
 
