@@ -5,7 +5,7 @@ import { withKernelRules } from '../kernels/index.js'
 import { cloneModel } from '../src/clone.js'
 import { writeDirectory } from '../src/directory.js'
 import { digestFile, writeDurably } from '../src/files.js'
-import { Model } from '../src/ir.js'
+import { Model, type Node } from '../src/ir.js'
 import type { Manifest } from '../src/manifest.js'
 import { fromProto, loadModel, readModel, saveModels } from '../src/onnx/index.js'
 import type { OpTable } from '../src/op.js'
@@ -87,6 +87,7 @@ export function newContext(source: Model, request: CompileRequest = {}): Compile
     },
     parameters: [],
     sites: [],
+    atMost: new Map(),
     kept: [],
     declined: [],
     notes: [],
@@ -147,11 +148,13 @@ export function compileModel(source: Model, request: CompileRequest = {}): Compi
   return { manifest, ...models, context: ctx, write, writeInto }
 }
 
-/** FLOPs of the flat training graph, everything kept. */
+/** FLOPs of the flat training graph, everything kept, every label counting. */
 function totalFlops(ctx: CompileContext): Manifest['flops'] {
   const { forward } = ctx.differentiated!
   const backward = [...ctx.model.graph.nodes].filter((n) => !forward.has(n))
-  return { forward: String(flopsOf(forward, ctx.table)), backward: String(flopsOf(backward, ctx.table)) }
+  const most = (nodes: Iterable<Node>): string =>
+    String(flopsOf(nodes, ctx.table).substitute((symbol) => ctx.atMost.get(symbol)))
+  return { forward: most(forward), backward: most(backward) }
 }
 
 function optimized(ctx: CompileContext) {

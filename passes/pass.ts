@@ -122,6 +122,8 @@ export interface CompileContext {
   arithmetic?: DType
   /** Scalar int64 input of the training graph that dropout masks are drawn from. */
   dropoutSeed?: Value
+  /** Dimensions that only a run knows, by their symbols, and what they are at most. */
+  readonly atMost: Map<string, Expr>
   /** Names of the source's outputs that are results of the graph too, after all others. */
   kept: string[]
   differentiated?: Differentiated

@@ -15,6 +15,7 @@ import type { CompileContext, Pass } from './pass.js'
 import { raise } from './raise.js'
 import { recoverParameters } from './recover-parameters.js'
 import { seedDropout } from './seed-dropout.js'
+import { selectRows } from './select-rows.js'
 import { simplify } from './simplify.js'
 import { widen } from './widen.js'
 
@@ -34,7 +35,7 @@ export const annotating: readonly Pass[] = [
 export const raising: readonly Pass[] = [raise, masters]
 
 /** What the training graph alone has of the forward. */
-export const seeding: readonly Pass[] = [seedDropout]
+export const seeding: readonly Pass[] = [seedDropout, selectRows]
 
 /** From the differentiated graph to the one that is emitted. */
 export const gating: readonly Pass[] = [gate, lower, simplify]
