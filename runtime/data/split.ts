@@ -15,16 +15,20 @@ const SPLIT_STREAM = 999
 
 /**
  * Takes examples out for validation; the others keep their order. The same seed and number of examples give the same split.
- * @throws UsageError `too-little-data` where none would be left to train on
+ * @throws UsageError `too-little-data` where none would be left to train on; `validation` for a number of examples with a fraction
  */
 export function split<D extends Dataset>(
   dataset: D,
   { validation, seed }: SplitOptions,
 ): { train: Dataset; validation: Dataset } {
   const { length } = dataset
+  if (!(validation >= 0) || (validation >= 1 && !Number.isInteger(validation))) {
+    const message = `validation is ${validation}: give a share below 1, such as 0.1, or a whole number of examples`
+    throw new UsageError('validation', message)
+  }
   const held =
     validation >= 1
-      ? Math.floor(validation)
+      ? validation
       : validation > 0
         ? Math.max(1, Math.round(length * validation))
         : 0

@@ -99,6 +99,9 @@ describe('windows', () => {
     expect(split(windows, { validation: 0.01 }).validation.length).toBe(1)
     expect(split(windows, { validation: 0 }).validation.length).toBe(0)
     expect(split(windows, { validation: 3 }).validation.length).toBe(3)
+    for (const validation of [1.5, -1, NaN]) {
+      expect(() => split(windows, { validation })).toThrow(/give a share below 1.* or a whole number/)
+    }
   })
 
   it('refuses too little data', () => {
