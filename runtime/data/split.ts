@@ -15,7 +15,7 @@ const SPLIT_STREAM = 999
 
 /**
  * Takes examples out for validation; the others keep their order. The same seed and number of examples give the same split.
- * @throws UsageError `too-little-data` where none would be left to train on; `validation` for a number of examples with a fraction
+ * @throws UsageError `too-little-data` where none would be left to train on; `bad-value`
  */
 export function split<D extends Dataset>(
   dataset: D,
@@ -24,14 +24,10 @@ export function split<D extends Dataset>(
   const { length } = dataset
   if (!(validation >= 0) || (validation >= 1 && !Number.isInteger(validation))) {
     const message = `validation is ${validation}: give a share below 1, such as 0.1, or a whole number of examples`
-    throw new UsageError('validation', message)
+    throw new UsageError('bad-value', message)
   }
   const held =
-    validation >= 1
-      ? validation
-      : validation > 0
-        ? Math.max(1, Math.round(length * validation))
-        : 0
+    validation >= 1 ? validation : validation > 0 ? Math.max(1, Math.round(length * validation)) : 0
   if (length - held < 1) {
     throw new UsageError(
       'too-little-data',
