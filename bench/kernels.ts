@@ -70,6 +70,8 @@ const SIZES: Readonly<Record<string, readonly [Shapes, number?]>> = {
   AttentionMaskedGrad_f32_v1: [[heads, heads, heads, mask, heads, heads], 0.125],
   AttentionGroupedCausal_f32_v1: [[heads, grouped, grouped, mask], 0.125],
   AttentionGroupedCausalGrad_f32_v1: [[heads, grouped, grouped, mask, heads, heads], 0.125],
+  EmbeddingGrad_f32_v1: [[[2], [tokens], rows]],
+  EmbeddingGradInto_f32_v1: [[[VOCABULARY, HIDDEN], [tokens], rows]],
   [ADAMW.name]: [[...Array(4).fill([PARAMETERS]), [], [1], [], [], [], [1], []], 0],
 }
 
@@ -93,7 +95,7 @@ function modelOf(name: string, shapes: Shapes, attribute: number | undefined): M
   model.opsets.set('', 20)
   const inputs = shapes.map((shape, i) => {
     const type = {
-      dtype: isLabel(name, i) ? 'int64' : 'float32',
+      dtype: isLabel(name, i) || isShape(name, i) ? 'int64' : 'float32',
       shape: shape.map((d) => (d === tokens ? Expr.symbol('tokens') : Expr.of(d))),
     } as const
     return model.graph.addInput(new Value(`x${i}`, type))
@@ -109,8 +111,14 @@ function modelOf(name: string, shapes: Shapes, attribute: number | undefined): M
   return model
 }
 
+/** Labels, or indices of rows. */
 function isLabel(name: string, i: number): boolean {
-  return name.startsWith('CrossEntropy') && i === 1
+  return /^CrossEntropy|^Embedding/.test(name) && i === 1
+}
+
+/** The shape of a table of zeros. */
+function isShape(name: string, i: number): boolean {
+  return name === 'EmbeddingGrad_f32_v1' && i === 0
 }
 
 function operand(name: string, i: number, shape: readonly number[]): HostTensor {
@@ -121,6 +129,8 @@ function operand(name: string, i: number, shape: readonly number[]): HostTensor 
       shape,
       data: BigInt64Array.from({ length: size }, (_, k) => BigInt((k * 7919) % VOCABULARY)),
     }
+  if (isShape(name, i))
+    return { dtype: 'int64', shape, data: BigInt64Array.of(BigInt(VOCABULARY), BigInt(HIDDEN)) }
   const isMask = /Causal/.test(name) && i === 3
   const value = (k: number): number => {
     if (isMask) return k % tokens > Math.floor(k / tokens) ? -3.4e38 : 0

@@ -4,6 +4,7 @@ import type { OpDef, OpTable } from '../src/op.js'
 import { standardOps } from '../src/ops/index.js'
 import { attentionKernels } from './attention/functions.js'
 import { crossEntropyKernels } from './cross-entropy/functions.js'
+import { embeddingKernels } from './embedding/functions.js'
 import { geluKernels } from './gelu/functions.js'
 import type { KernelFolder, KernelFunction } from './kernel.js'
 import { layerNormalizationKernels } from './layer-normalization/functions.js'
@@ -15,6 +16,7 @@ import { swigluKernels } from './swiglu/functions.js'
 const FOLDERS: readonly KernelFolder[] = [
   attentionKernels,
   crossEntropyKernels,
+  embeddingKernels,
   geluKernels,
   layerNormalizationKernels,
   rmsNormalizationKernels,

@@ -5,6 +5,7 @@ import type { OpTable } from '../src/op.js'
 import { DOMAIN, DROPBP } from '../src/ops/dropbp.js'
 import { allGraphs, removeDeadNodes } from '../src/order.js'
 import { replaceOutputOrCopy } from './canonical/replace.js'
+import { addIntoBases } from './lowering/embedding-base.js'
 import { KernelCalls } from './lowering/kernel-calls.js'
 import { moveRowScales } from './lowering/row-scale.js'
 import type { Pass } from './pass.js'
@@ -30,6 +31,7 @@ export function lowerModel(model: Model, table: OpTable, kernels = false): void 
   for (const graph of allGraphs(model.graph)) {
     const b = new Builder(model, graph, table)
     moveRowScales(graph, b)
+    addIntoBases(graph)
     // What an expansion emits may need expanding itself.
     const left = (): Node[] => ownNodes(graph).filter((n) => !calls?.has(n))
     for (let own = left(); own.length > 0; own = left())

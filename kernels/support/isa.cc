@@ -2,6 +2,7 @@
 #include "../adamw/cpu.h"
 #include "../attention/cpu.h"
 #include "../cross-entropy/cpu.h"
+#include "../embedding/cpu.h"
 #include "../gelu/cpu.h"
 #include "../layer-normalization/cpu.h"
 #include "../rms-normalization/cpu.h"
@@ -40,6 +41,8 @@ constexpr Kernel kKernels[] = {
     {"SoftmaxGrad_f32_v1", 2, {F, F}, 1, {F}, 0, {}, 2, runSoftmaxGrad},
     {"CrossEntropy_f32_v1", 2, {F, L}, 2, {R, R}, 1, {kIgnore}, 4, runCrossEntropy},
     {"CrossEntropyGrad_f32_v1", 2, {F, L}, 2, {R, R}, 1, {kIgnore}, 1, runCrossEntropyGrad},
+    {"EmbeddingGrad_f32_v1", 3, {L, L, F}, 1, {F}, 0, {}, 0, runEmbeddingGrad<false>},
+    {"EmbeddingGradInto_f32_v1", 3, {F, L, F}, 1, {F}, 0, {}, 1, runEmbeddingGrad<true>},
     {"Rotary_f32_v1", 3, {F, F, F}, 1, {F}, 0, {}, 1, runRotary<false>},
     {"RotaryBack_f32_v1", 3, {F, F, F}, 1, {F}, 0, {}, 1, runRotary<true>},
     {"AdamW_f32_v1", 11, {F, F, F, F, F, F, F, F, F, F, F}, 4, {F, F, F, F}, 1, {{"index", false}}, 5, runAdamW},

@@ -69,7 +69,7 @@ export const addOfScatter: Rewrite = (node, b) => {
 }
 
 /** Whether a value comes from a branch, or from outside of the branch that the reader is in. */
-function isConditional(value: Value, reader: Node): boolean {
+export function isConditional(value: Value, reader: Node): boolean {
   const { producer } = value
   return producer !== null && (producer.op === 'If' || producer.graph !== reader.graph)
 }

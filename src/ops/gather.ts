@@ -66,19 +66,25 @@ export function scatterRows(b: Builder, dy: Value, indices: Value, type: TensorT
   )
 }
 
-/**
- * Zeros of the type with row j of the updates added to row indices[j] of the first axis. Not by ScatterND, which is 25 times as
- * fast: ONNX Runtime's loses additions to one row where several threads work on it (onnxruntime 18048, 23396).
- */
+/** Zeros of the type with row j of the updates added to row indices[j] of the first axis. */
 function addRows(b: Builder, indices: Value, updates: Value, { dtype, shape }: Required<TensorType>): Value {
   const [rows, ...others] = shape
   const count = elementCount(indices.type!.shape!)
   const width = elementCount(others)
   const zeros = b.full({ dtype, shape: [rows!, width] }, 0)
-  const positions = b.emit('Expand', [b.reshape(indices, [count, Expr.one]), b.shape([count, width])])
+  return b.reshape(addToRows(b, zeros, indices, updates, [count, width]), shape)
+}
+
+/**
+ * A matrix with row j of the updates, as many rows as indices and of the given shape, added to its row indices[j]. Not by
+ * ScatterND, which is 25 times as fast: ONNX Runtime's loses additions to one row where several threads work on it
+ * (onnxruntime 18048, 23396).
+ */
+export function addToRows(b: Builder, base: Value, indices: Value, updates: Value, shape: Shape): Value {
+  const column = b.reshape(indices, [shape[0]!, Expr.one])
+  const positions = b.emit('Expand', [column, b.shape(shape)])
   const options = { axis: 0, reduction: 'add' }
-  const sum = b.emit('ScatterElements', [zeros, positions, b.reshape(updates, [count, width])], options)
-  return b.reshape(sum, shape)
+  return b.emit('ScatterElements', [base, positions, b.reshape(updates, shape)], options)
 }
 
 function inferGatherElements(node: Node): Inferred[] {
