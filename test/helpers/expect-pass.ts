@@ -47,7 +47,6 @@ export function contextOf(
       train: [],
       freeze: [],
       sites: [],
-    atMost: new Map(),
       optimizer: 'adamw',
       recompute: [],
       precision: 'auto',
