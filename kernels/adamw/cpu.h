@@ -61,20 +61,5 @@ const char* runAdamW(Call& call) {
   return nullptr;
 }
 
-// Σ x², in float64 over blocks that float32 sums without loss of digits that matter.
-double sumOfSquares(const float* x, size_t count) {
-  double total = 0;
-  for (size_t begin = 0; begin < count; begin += 4096) {
-    const size_t end = begin + 4096 < count ? begin + 4096 : count;
-    V part = splat(0);
-    overRange(begin, end, [&](size_t i, size_t n) {
-      const V v = loadN(x + i, n);
-      part += v * v;
-    });
-    for (size_t k = 0; k < W; k++) total += part[k];
-  }
-  return total;
-}
-
 }  // namespace
 }  // namespace dropbp

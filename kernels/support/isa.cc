@@ -58,6 +58,5 @@ constexpr Kernel kKernels[] = {
 }  // namespace
 
 KernelList DROPBP_JOIN(kernels, DROPBP_ISA)() { return {kKernels, sizeof(kKernels) / sizeof(kKernels[0])}; }
-SumOfSquares DROPBP_JOIN(sumOfSquares, DROPBP_ISA)() { return sumOfSquares; }
 
 }  // namespace dropbp

@@ -109,10 +109,4 @@ KernelList kernelsPlain();
 KernelList kernelsAvx2();
 KernelList kernelsAvx512();
 
-// Sum of squares of n numbers; part of the lists' builds.
-using SumOfSquares = double (*)(const float*, size_t);
-SumOfSquares sumOfSquaresPlain();
-SumOfSquares sumOfSquaresAvx2();
-SumOfSquares sumOfSquaresAvx512();
-
 }  // namespace dropbp

@@ -13,26 +13,25 @@ namespace {
 struct Isa {
   const char* name;
   KernelList (*kernels)();
-  SumOfSquares (*sumOfSquares)();
   bool (*available)();
 };
 
 const Isa kIsas[] = {
 #if defined(DROPBP_WITH_AVX512)
-    {"avx512", kernelsAvx512, sumOfSquaresAvx512,
+    {"avx512", kernelsAvx512,
      [] {
        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
               __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
      }},
 #endif
 #if defined(DROPBP_WITH_AVX2)
-    {"avx2", kernelsAvx2, sumOfSquaresAvx2,
+    {"avx2", kernelsAvx2,
      [] { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }},
 #endif
 #if defined(__aarch64__)
-    {"neon", kernelsPlain, sumOfSquaresPlain, [] { return true; }},
+    {"neon", kernelsPlain, [] { return true; }},
 #else
-    {"plain", kernelsPlain, sumOfSquaresPlain, [] { return true; }},
+    {"plain", kernelsPlain, [] { return true; }},
 #endif
 };
 
@@ -115,10 +114,6 @@ DROPBP_EXPORT size_t dropbp_kernels_count() { return chosenKernels().count; }
 DROPBP_EXPORT const char* dropbp_kernels_name(size_t index) {
   const KernelList list = chosenKernels();
   return index < list.count ? list.kernels[index].name : nullptr;
-}
-DROPBP_EXPORT double dropbp_kernels_sum_of_squares(const float* x, size_t count) {
-  static const SumOfSquares f = chosen().sumOfSquares();
-  return f(x, count);
 }
 DROPBP_EXPORT const char* dropbp_kernels_run(const char* isa, const char* name, const DropbpTensor* inputs,
                                              size_t inputCount, const DropbpTensor* outputs, size_t outputCount,

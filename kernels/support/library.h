@@ -21,7 +21,6 @@ DROPBP_EXPORT const char* dropbp_kernels_version();
 DROPBP_EXPORT const char* dropbp_kernels_isa();
 DROPBP_EXPORT size_t dropbp_kernels_count();
 DROPBP_EXPORT const char* dropbp_kernels_name(size_t index);
-DROPBP_EXPORT double dropbp_kernels_sum_of_squares(const float* x, size_t count);
 // Runs one kernel on given memory and threads. Returns null, or what is wrong.
 DROPBP_EXPORT const char* dropbp_kernels_run(const char* isa, const char* name, const DropbpTensor* inputs,
                                              size_t inputCount, const DropbpTensor* outputs, size_t outputCount,
